@@ -1,0 +1,1 @@
+"""Clinical monitoring with a joint-embedding predictive world model."""

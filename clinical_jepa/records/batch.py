@@ -1,0 +1,79 @@
+"""What a source hands to ingest: rows, flat arrays, identities and rejections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+Mode = Literal["live", "history"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """One thing that was refused: where it came from, why, and its original bytes (or none: see ``file``)."""
+
+    source: str
+    file: str
+    record: str
+    reason: str  # one of records.events.REASONS
+    message: str
+    original: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """A subject under the name its source knows it by."""
+
+    subject_id: int
+    namespace: str
+    identifier: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalPiece:
+    """At most 60 s of one channel; ``samples`` are float32 physical values, NaN where nothing was recorded."""
+
+    subject_id: int
+    channel: str
+    time: int
+    available_time: int
+    available_basis: str
+    rate_hz: float
+    unit: str
+    quality: float
+    quality_reason: str | None
+    samples: np.ndarray
+    source: str
+    event_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageItem:
+    """One decoded picture: float32 ``[rows, columns]`` in [0, 1], dense tissue bright, rows first."""
+
+    subject_id: int
+    time: int
+    available_time: int
+    available_basis: str
+    modality: str
+    view: str | None
+    spacing_mm: tuple[float, float] | None  # (between rows, between columns)
+    pixels: np.ndarray
+    source: str
+    event_id: str
+    fact_id: str
+    status: str = "final"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceBatch:
+    """One unit of reading, committed whole. ``events`` follows ``records.events.EVENTS``."""
+
+    events: pa.Table
+    identities: tuple[Identity, ...] = ()
+    signals: tuple[SignalPiece, ...] = ()
+    images: tuple[ImageItem, ...] = ()
+    rejections: tuple[Rejection, ...] = field(default=())

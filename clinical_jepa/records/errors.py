@@ -1,0 +1,32 @@
+"""The errors callers may catch.
+
+    ClinicalJepaError
+    ├── BadRequest        we were asked something that has no answer: unknown subject, bad option (exit code 2)
+    ├── BrokenStore       what is on disk is not what was written there; nothing was changed
+    ├── WrongModel        a memory, policy or checkpoint that belongs to another model, subject or code map
+    └── TrainingFailed    training stopped because its result would be useless (collapse, no data)
+
+Bad *input* is never an exception: it becomes a ``Rejection`` row and the rest goes on. Abstention is a value.
+"""
+
+from __future__ import annotations
+
+
+class ClinicalJepaError(Exception):
+    """What happened, where, what was kept, and what to do, as one readable message."""
+
+
+class BadRequest(ClinicalJepaError):
+    """The caller asked for something that cannot be done as asked."""
+
+
+class BrokenStore(ClinicalJepaError):
+    """Persisted bytes fail their own check."""
+
+
+class WrongModel(ClinicalJepaError):
+    """Bytes that belong to another model, subject or code map were offered, and refused."""
+
+
+class TrainingFailed(ClinicalJepaError):
+    """Training was stopped rather than end with a useless model."""

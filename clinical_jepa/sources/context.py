@@ -1,0 +1,31 @@
+"""What a site tells its readers: zone, identifiers, delays. One frozen object, passed, never global."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from clinical_jepa.records.instant import HOUR, MINUTE
+from clinical_jepa.vocabulary.identity import OPEN_KEY, subject_id
+
+# How long a kind of fact takes to reach the record where its source does not say (``available_basis`` "delay").
+DELAYS = {"image": 30 * MINUTE, "lab": 1 * HOUR, "chart": 0, "diagnosis": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadContext:
+    """``subjects``: the identifiers a source declares; None where it declares none, so that all are taken."""
+
+    root: Path
+    zone: ZoneInfo = ZoneInfo("UTC")
+    namespace: str = "mrn"
+    identity_key: bytes = OPEN_KEY
+    trust_last_updated: bool = False
+    delays: Mapping[str, int] = field(default_factory=lambda: DELAYS)
+    subjects: frozenset[str] | None = None
+
+    def subject(self, identifier: str) -> int:
+        """The subject id of an identifier of this site's namespace."""
+        return subject_id(self.namespace, identifier, key=self.identity_key)

@@ -1,0 +1,1 @@
+"""Codes, units, plausibility limits and identities. The tables are data in ``schemas/``."""

@@ -1,0 +1,25 @@
+"""Deterministic ids: subjects from their source's identifier, facts and rows from their content.
+
+A subject id is a keyed hash, so that every source of one site arrives at the same id in any order and the id itself
+tells nothing. A site sets its own key (``CLINICAL_JEPA_IDENTITY_KEY``, read by ``wiring``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+OPEN_KEY = b"clinical-jepa"  # known to all: fit for simulated and public data only
+
+
+def subject_id(namespace: str, identifier: str, *, key: bytes = OPEN_KEY) -> int:
+    """A positive 48-bit id of ``identifier`` as issued by ``namespace``; numbers are stripped of leading zeros."""
+    name = identifier.strip()
+    name = name.lstrip("0") or "0" if name.isdigit() else name
+    digest = hashlib.blake2b(f"{namespace}\x1f{name}".encode(), key=key[:64], digest_size=6).digest()
+    return int.from_bytes(digest, "big")
+
+
+def content_id(*parts: object) -> str:
+    """32 hex characters that identify what the parts say; None and "" differ."""
+    text = "\x1f".join("\x00" if part is None else str(part) for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
