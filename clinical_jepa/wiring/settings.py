@@ -1,0 +1,169 @@
+"""One typed file (``clinical-jepa.toml``), overridden by ``CLINICAL_JEPA_*`` and by flags, in that order.
+
+A key is ``section.name``; its variable is ``CLINICAL_JEPA_SECTION_NAME``. Nothing else in the package reads the
+environment. ``CLINICAL_JEPA_DATA`` is reserved for the tests' real files.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from clinical_jepa.records.errors import BadRequest
+
+FILE = "clinical-jepa.toml"
+_PREFIX = "CLINICAL_JEPA_"
+_RESERVED = {"CLINICAL_JEPA_DATA"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    zone: str = "UTC"  # of naive times in sources, and of times shown on the page
+    namespace: str = "mrn"  # who issued the identifiers in the sources
+    identity_key: str = ""  # secret of the subject ids; only from the environment
+    trust_last_updated: bool = False  # meta.lastUpdated is a true reporting time here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    store: str = "store"
+    model: str = "model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ward:
+    task: str = "deterioration-8h"
+    clock: str = "wall"  # or START[xSPEED], e.g. 2026-01-05T08:00Zx60
+    simulated: bool = False  # the patients are simulated; said wherever results are shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    webhook: str = ""  # http(s) address of the receiver; empty: the file
+    file: str = "delivered.ndjson"  # within the store folder unless absolute
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    host: str = "127.0.0.1"
+    port: int = 8417
+    secret: str = ""  # signs sessions; only from the environment; empty: a new one each start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    site: Site = Site()
+    paths: Paths = Paths()
+    ward: Ward = Ward()
+    delivery: Delivery = Delivery()
+    web: Web = Web()
+
+
+SECRETS = ("site.identity_key", "web.secret")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effective:
+    """Settings and, for every key, where its value came from."""
+
+    settings: Settings
+    origin: Mapping[str, str]
+
+
+def load(environment: Mapping[str, str], *, file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Effective:
+    """The effective settings. ``BadRequest`` for an unknown key (names the nearest one) or a value of the wrong type."""
+    values: dict[str, Any] = {key: value for key, value in _flatten(Settings())}
+    origin = dict.fromkeys(values, "default")
+    path = file if file is not None else Path(FILE)
+    if file is not None and not path.is_file():
+        raise BadRequest(f"no configuration file at {path}; give --config an existing file or leave it out")
+    layers = [(str(path), _from_file(path)), ("environment", _from_environment(environment)), ("flag", dict(flags or {}))]
+    for name, layer in layers:
+        for key, value in layer.items():
+            if value is None:
+                continue
+            if key not in values:
+                raise BadRequest(f"{name}: unknown key {key!r}{_nearest(key, values)}")
+            if key in SECRETS and name == str(path):
+                raise BadRequest(f"{path}: {key} is a secret; set {_variable(key)} in the environment and remove it here")
+            values[key] = _typed(key, value, values[key], name)
+            origin[key] = name
+    return Effective(settings=_build(Settings(), values), origin=origin)
+
+
+def shown(effective: Effective) -> list[tuple[str, str, str]]:
+    """``(key, value, origin)`` rows for ``config show``; secrets are masked."""
+    rows = []
+    for key, value in _flatten(effective.settings):
+        rows.append((key, "(set)" if key in SECRETS and value else str(value), effective.origin[key]))
+    return rows
+
+
+def _flatten(settings: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    pairs = []
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        pairs += _flatten(value, f"{field.name}.") if is_dataclass(value) else [(prefix + field.name, value)]
+    return pairs
+
+
+def _build(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    sections = {}
+    for field in fields(settings):
+        section = getattr(settings, field.name)
+        sections[field.name] = replace(
+            section, **{item.name: values[f"{field.name}.{item.name}"] for item in fields(section)}
+        )
+    return Settings(**sections)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadRequest(f"{path}: not valid TOML ({error}); nothing was read from it") from error
+    flat: dict[str, Any] = {}
+    for section, entries in content.items():
+        if isinstance(entries, dict):
+            flat |= {f"{section}.{name}": value for name, value in entries.items()}
+        else:
+            flat[section] = entries
+    return flat
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for variable, value in environment.items():
+        if variable.startswith(_PREFIX) and variable not in _RESERVED:
+            section, _, name = variable.removeprefix(_PREFIX).lower().partition("_")
+            found[f"{section}.{name}"] = value
+    return found
+
+
+def _variable(key: str) -> str:
+    return _PREFIX + key.replace(".", "_").upper()
+
+
+def _nearest(key: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
+    return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(known)}"
+
+
+def _typed(key: str, value: Any, like: Any, layer: str) -> Any:
+    if isinstance(value, str) and isinstance(like, bool):
+        if value.lower() not in ("true", "false", "1", "0"):
+            raise BadRequest(f"{layer}: {key} is true or false, not {value!r}")
+        return value.lower() in ("true", "1")
+    if isinstance(value, str) and isinstance(like, int):
+        if not value.isdigit():
+            raise BadRequest(f"{layer}: {key} is a whole number, not {value!r}")
+        return int(value)
+    if type(value) is not type(like):
+        raise BadRequest(f"{layer}: {key} is of type {type(like).__name__}, not {type(value).__name__}")
+    return value
