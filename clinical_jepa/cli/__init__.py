@@ -24,7 +24,10 @@ def main() -> None:
         print(f"clinical-jepa: {error}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, BadRequest) else 1) from None
     except KeyboardInterrupt:
-        print("clinical-jepa: stopped; what was committed is kept, and the same command goes on from there", file=sys.stderr)
+        print(
+            "clinical-jepa: stopped; what was committed is kept, and the same command goes on from there",
+            file=sys.stderr,
+        )
         raise SystemExit(130) from None
     except (OSError, RuntimeError) as error:
         if debug:

@@ -94,8 +94,14 @@ def _canonical(known: Code, value: float, unit: str | None) -> tuple[tuple[str, 
         return ("no-unit", f"{known.code} ({known.label}) needs a unit; {known.unit} is the canonical one"), value
     factors = conversion(unit, known.unit or "")
     if factors is None:
-        return ("unknown-unit", f"{known.code} ({known.label}): {unit!r} has no certain conversion to {known.unit}"), value
+        return (
+            "unknown-unit",
+            f"{known.code} ({known.label}): {unit!r} has no certain conversion to {known.unit}",
+        ), value
     value = value * factors[0] + factors[1]
     if not (known.low is None or value >= known.low) or not (known.high is None or value <= known.high):
-        return ("implausible", f"{known.code} ({known.label}) lies outside {known.low} to {known.high} {known.unit}"), value
+        return (
+            "implausible",
+            f"{known.code} ({known.label}) lies outside {known.low} to {known.high} {known.unit}",
+        ), value
     return None, value

@@ -74,14 +74,20 @@ class Effective:
     origin: Mapping[str, str]
 
 
-def load(environment: Mapping[str, str], *, file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Effective:
+def load(
+    environment: Mapping[str, str], *, file: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> Effective:
     """The effective settings. ``BadRequest`` for an unknown key (names the nearest one) or a value of the wrong type."""
-    values: dict[str, Any] = {key: value for key, value in _flatten(Settings())}
+    values: dict[str, Any] = dict(_flatten(Settings()))
     origin = dict.fromkeys(values, "default")
     path = file if file is not None else Path(FILE)
     if file is not None and not path.is_file():
         raise BadRequest(f"no configuration file at {path}; give --config an existing file or leave it out")
-    layers = [(str(path), _from_file(path)), ("environment", _from_environment(environment)), ("flag", dict(flags or {}))]
+    layers = [
+        (str(path), _from_file(path)),
+        ("environment", _from_environment(environment)),
+        ("flag", dict(flags or {})),
+    ]
     for name, layer in layers:
         for key, value in layer.items():
             if value is None:
@@ -89,7 +95,9 @@ def load(environment: Mapping[str, str], *, file: Path | None = None, flags: Map
             if key not in values:
                 raise BadRequest(f"{name}: unknown key {key!r}{_nearest(key, values)}")
             if key in SECRETS and name == str(path):
-                raise BadRequest(f"{path}: {key} is a secret; set {_variable(key)} in the environment and remove it here")
+                raise BadRequest(
+                    f"{path}: {key} is a secret; set {_variable(key)} in the environment and remove it here"
+                )
             values[key] = _typed(key, value, values[key], name)
             origin[key] = name
     return Effective(settings=_build(Settings(), values), origin=origin)
