@@ -23,7 +23,8 @@ demo: $(VENV)/.ready   ## the whole road on a simulated ward
 
 test: $(VENV)/.ready   ## lint, types, layers and every test
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q --junitxml=build/junit.xml
+	$(BIN)/python compliance/generate.py build/junit.xml build/compliance
 
 lint: $(VENV)/.ready   ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from clinical_jepa.records.instant import HOUR, MINUTE
 from clinical_jepa.vocabulary.identity import OPEN_KEY, subject_id
 
+_UTC = ZoneInfo("UTC")
+
 # How long a kind of fact takes to reach the record where its source does not say (``available_basis`` "delay").
 DELAYS = {"image": 30 * MINUTE, "lab": 1 * HOUR, "chart": 0, "diagnosis": 0}
 
@@ -19,7 +21,7 @@ class ReadContext:
     """``subjects``: the identifiers a source declares; None where it declares none, so that all are taken."""
 
     root: Path
-    zone: ZoneInfo = ZoneInfo("UTC")
+    zone: ZoneInfo = _UTC
     namespace: str = "mrn"
     identity_key: bytes = OPEN_KEY
     trust_last_updated: bool = False

@@ -45,7 +45,7 @@ def test_the_variable_of_the_test_data_is_reserved() -> None:
 def test_secrets_come_from_the_environment_only_and_are_masked(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="CLINICAL_JEPA_SITE_IDENTITY_KEY"):
         load({}, file=written(tmp_path, '[site]\nidentity_key = "hush"\n'))
-    rows = dict((key, value) for key, value, _ in shown(load({"CLINICAL_JEPA_SITE_IDENTITY_KEY": "hush"})))
+    rows = {key: value for key, value, _ in shown(load({"CLINICAL_JEPA_SITE_IDENTITY_KEY": "hush"}))}
     assert rows["site.identity_key"] == "(set)"
 
 
