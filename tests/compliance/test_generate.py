@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
+
+from compliance import generate
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,16 +16,6 @@ JUNIT = """<testsuites><testsuite>
 <testcase classname="tests.a.test_a" name="test_bad"><failure/></testcase>
 <testcase classname="tests.a.test_a" name="test_left_out"><skipped/></testcase>
 </testsuite></testsuites>"""
-
-
-@pytest.fixture
-def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compliance_generate", ROOT / "compliance" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
@@ -37,9 +27,7 @@ def generate() -> ModuleType:
         ("test_absent", "did not run", 1),
     ],
 )
-def test_only_a_pass_of_this_run_counts(
-    generate: ModuleType, tmp_path: Path, test: str, verdict: str, open_gaps: int
-) -> None:
+def test_only_a_pass_of_this_run_counts(tmp_path: Path, test: str, verdict: str, open_gaps: int) -> None:
     junit = tmp_path / "junit.xml"
     junit.write_text(JUNIT)
     hazard = {"id": "H", "hazard": "h", "controls": [{"control": "c", "tests": [f"tests/a/test_a.py::{test}"]}]}
@@ -48,7 +36,7 @@ def test_only_a_pass_of_this_run_counts(
     assert len(gaps) == open_gaps
 
 
-def test_a_control_without_a_test_is_a_gap(generate: ModuleType) -> None:
+def test_a_control_without_a_test_is_a_gap() -> None:
     _, gaps = generate.trace([{"id": "H", "hazard": "h", "controls": [{"control": "c", "tests": []}]}], {})
     assert gaps == ["H: no test for 'c'"]
 
@@ -62,5 +50,5 @@ def test_every_hazard_names_tests_that_exist() -> None:
                 assert f"def {name}(" in (ROOT / file).read_text(), test
 
 
-def test_the_soup_list_has_the_packages_of_the_lock(generate: ModuleType) -> None:
+def test_the_soup_list_has_the_packages_of_the_lock() -> None:
     assert "| torch | 2.13.0 |" in generate.soup()
