@@ -1,0 +1,35 @@
+"""The verbs, in the order of the road. Each file of this folder adds its own to ``app``."""
+
+from __future__ import annotations
+
+import typer
+
+from clinical_jepa.cli import data, guard, learn, live
+
+app = typer.Typer(
+    name="clinical-jepa",
+    help="Clinical monitoring with a world model: waveforms, images and records in, calibrated alerts out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(guard.demo)
+app.command()(data.simulate)
+app.command()(data.ingest)
+app.add_typer(data.quarantine, name="quarantine")
+app.command()(data.subjects)
+app.command()(data.timeline)
+app.command()(learn.pretrain)
+app.command()(learn.fit)
+app.command()(learn.evaluate)
+app.command()(live.backtest)
+app.command()(live.tick)
+app.command()(live.watch)
+app.command()(live.relay)
+app.command()(live.serve)
+app.add_typer(guard.check, name="check")
+app.add_typer(guard.config, name="config")
+app.command()(guard.doctor)

@@ -1,0 +1,166 @@
+"""Verbs of the data: simulate, ingest, quarantine, subjects, timeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clinical_jepa.cli import options
+from clinical_jepa.cli.options import Config, Json, Store
+
+quarantine = typer.Typer(help="What was refused, why, and its original bytes.", no_args_is_help=True)
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder to write: OUT/ward is real files, OUT/truth lies apart.")],
+    subjects: Annotated[int, typer.Option(help="Subjects with waveforms, images and records.")] = 40,
+    hours: Annotated[int, typer.Option(help="Length of the ward's time.")] = 48,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    records_only: Annotated[int, typer.Option(help="Further subjects with records alone.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """A ward whose truth is known, as real WFDB, DICOM and FHIR files.
+
+    Example: clinical-jepa simulate demo --subjects 40 --hours 48 --seed 7 --records-only 400
+    """
+    from clinical_jepa.wiring import road
+
+    with road.progress("simulate") as tell:
+        summary = road.simulate(
+            out, subjects=subjects, hours=hours, seed=seed, records_only=records_only, progress=tell
+        )
+    options.show(summary, as_json=as_json, text=lambda: options.table([summary], title=f"simulated ward in {out}"))
+
+
+def ingest(
+    sources: Annotated[list[Path], typer.Argument(help="Folders of FHIR, WFDB, DICOM or MIMIC-III tables.")],
+    store: Store = None,
+    as_: Annotated[
+        str, typer.Option("--as", help="live: available from now on; history: by the sources' own times.")
+    ] = "history",
+    namespace: Annotated[str | None, typer.Option(help="Who issued the identifiers, e.g. mrn or mimic3.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Zone of times without one, e.g. Europe/Berlin.")] = None,
+    stitch: Annotated[
+        str | None, typer.Option(help="Shift every subject whole to this start, e.g. 2026-01-05T08:00Z.")
+    ] = None,
+    clock: options.Clock = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Source files into the store. Twice is once; bad input goes to quarantine and the rest goes on (exit status 3).
+
+    Example: clinical-jepa ingest demo/ward --store demo/store --as history
+    """
+    from clinical_jepa.wiring import road
+
+    settings = options.settings(config, paths_store=store, site_namespace=namespace, site_zone=zone, ward_clock=clock)
+    with road.progress("ingest") as tell:
+        summary = road.ingest_summary(settings, sources, mode=as_, stitch=stitch, progress=tell)
+    options.show(summary, as_json=as_json, text=lambda: road.ingest_text(summary))
+    raise typer.Exit(3 if summary["total"]["rejected"] else 0)
+
+
+@quarantine.command("list")
+def quarantine_list(store: Store = None, as_json: Json = False) -> None:
+    """Refusals by source and reason, then one line each (the newest 50).
+
+    Example: clinical-jepa quarantine list --store demo/store
+    """
+    from clinical_jepa.wiring import inspect
+
+    rows = inspect.quarantine(options.settings(paths_store=store))
+    counts = inspect.quarantine_counts(rows)
+    shown = rows[-50:]
+    options.show(
+        {"counts": counts, "rows": rows},
+        as_json=as_json,
+        text=lambda: f"{options.table(counts)}\n\n{options.table(shown)}",
+    )
+
+
+@quarantine.command("show")
+def quarantine_show(
+    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")], store: Store = None
+) -> None:
+    """One refusal with its original bytes (these may identify a patient).
+
+    Example: clinical-jepa quarantine show 3f2a --store demo/store
+    """
+    from clinical_jepa.wiring import inspect
+
+    print(inspect.rejection_text(options.settings(paths_store=store), rejection))
+
+
+@quarantine.command("replay")
+def quarantine_replay(
+    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
+    mended: Annotated[Path, typer.Argument(help="File or folder with the mended original.")],
+    store: Store = None,
+    as_: Annotated[str, typer.Option("--as", help="live or history.")] = "history",
+) -> None:
+    """Ingest a mended original; the refusal is dropped when nothing of it is refused again.
+
+    Example: clinical-jepa quarantine replay 3f2a mended/ --store demo/store
+    """
+    from clinical_jepa.wiring import inspect
+
+    print(inspect.replay(options.settings(paths_store=store), rejection, mended, mode=as_))
+
+
+@quarantine.command("drop")
+def quarantine_drop(
+    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")], store: Store = None
+) -> None:
+    """Forget one refusal and its original.
+
+    Example: clinical-jepa quarantine drop 3f2a --store demo/store
+    """
+    from clinical_jepa.wiring import inspect
+
+    print(inspect.drop(options.settings(paths_store=store), rejection))
+
+
+def subjects(
+    store: Store = None,
+    as_of: Annotated[str | None, typer.Option(help="Only what was available then, e.g. 2026-01-06T08:00Z.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Who is in the store: rows of each kind, first and last time, and the basis of their availability.
+
+    Example: clinical-jepa subjects --store demo/store
+    """
+    from clinical_jepa.wiring import inspect
+
+    rows, bases = inspect.subjects(options.settings(paths_store=store), as_of)
+    options.show(
+        {"subjects": rows, "available_basis": bases},
+        as_json=as_json,
+        text=lambda: f"{options.table(rows)}\n\navailability rests on: {bases}",
+    )
+
+
+def timeline(
+    subject: Annotated[str, typer.Argument(help="Subject id, or the identifier its source gave.")],
+    step: Annotated[str, typer.Option(help="Bin width: 1m, 15m, 1h.")] = "1h",
+    hours: Annotated[float, typer.Option(help="How far back from --as-of.")] = 24,
+    as_of: Annotated[str | None, typer.Option(help="What was known then; default: everything.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .png instead of a table.")] = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """What is known of one subject, aligned in (start, end] bins; never filled.
+
+    Example: clinical-jepa timeline 000123 --step 1h --as-of 2026-01-06T08:00Z --store demo/store
+    """
+    from clinical_jepa.wiring import inspect
+
+    settings = options.settings(paths_store=store)
+    aligned = inspect.timeline(settings, subject, step=step, hours=hours, as_of=as_of)
+    if out is not None:
+        inspect.write_timeline(aligned, out)
+        options.note(f"written: {out}")
+        return
+    rows = inspect.timeline_rows(aligned)
+    options.show(rows, as_json=as_json, text=lambda: options.table(rows))

@@ -1,0 +1,48 @@
+"""Options that several verbs share, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Store = Annotated[str | None, typer.Option("--store", help="Store folder (default: store).")]
+Model = Annotated[str | None, typer.Option("--model", help="Model folder (default: model).")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration file (default: clinical-jepa.toml).")]
+Clock = Annotated[
+    str | None, typer.Option("--clock", help="Ward clock: wall, or START[xSPEED], e.g. 2026-01-06T08:00Zx60.")
+]
+
+
+def settings(config: Path | None = None, **flags: Any) -> Any:
+    """Effective settings; a flag ``paths_store`` is the key ``paths.store``."""
+    from clinical_jepa.wiring import road
+
+    return road.settings({key.replace("_", ".", 1): value for key, value in flags.items()}, file=config)
+
+
+def show(value: Any, *, as_json: bool, text: Callable[[], str]) -> None:
+    """JSON for machines, text for people."""
+    print(json.dumps(value, indent=1, default=str) if as_json else text())
+
+
+def table(rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> str:
+    """Rows as an aligned plain table; the keys of the first row are the head."""
+    if not rows:
+        return "(nothing)"
+    head = list(rows[0])
+    cells = [head, *[["" if row.get(key) is None else str(row.get(key)) for key in head] for row in rows]]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([title, *lines] if title else lines)
+
+
+def note(text: str) -> None:
+    """A line for a person, on stderr."""
+    print(text, file=sys.stderr, flush=True)
