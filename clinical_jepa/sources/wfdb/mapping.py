@@ -1,0 +1,69 @@
+"""Which channel or code a WFDB signal name stands for (``schemas/codes/wfdb.csv``), and how WFDB spells units.
+
+Signal names are the monitor's own, matched without regard to case and spaces. Among several signals for one target
+the lowest ``rank`` that carries a value wins.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from clinical_jepa.vocabulary.tables import schemas
+
+Kind = Literal["signal", "numeric"]
+
+UCUM = {
+    "mmHg": "mm[Hg]",
+    "bpm": "/min",
+    "BPM": "/min",
+    "pm": "/min",
+    "Lpm": "L/min",
+    "NU": "1",
+    "degC": "Cel",
+    "cmH2O": "cm[H2O]",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a signal name stands for. ``unit`` None: any unit is taken as it is (its scale is arbitrary)."""
+
+    name: str
+    target: str  # a channel (ECG) or a code (MDC//147842)
+    unit: str | None
+    rank: int
+    low: float  # physical limits of a usable sample, in ``unit``
+    high: float
+    zero_is_missing: bool  # this monitor writes 0 where it has no value
+
+
+@cache
+def _table() -> dict[tuple[str, str], Target]:
+    with (schemas() / "codes" / "wfdb.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["kind"], row["name"]): _target(row) for row in csv.DictReader(file)}
+
+
+def _target(row: dict[str, str]) -> Target:
+    return Target(
+        name=row["name"],
+        target=row["target"],
+        unit=row["unit"] or None,
+        rank=int(row["rank"]),
+        low=float(row["low"] or "-inf"),
+        high=float(row["high"] or "inf"),
+        zero_is_missing=row["zero_is_missing"] == "1",
+    )
+
+
+def target(kind: Kind, name: str) -> Target | None:
+    """What the signal ``name`` of a waveform or numerics record stands for, or None where the table is silent."""
+    return _table().get((kind, re.sub(r"\s+", "", name).upper()))
+
+
+def ucum(unit: str | None) -> str | None:
+    """The UCUM spelling of a WFDB unit; what is not in the table is passed on unchanged."""
+    return None if unit is None else UCUM.get(unit, unit)
