@@ -1,0 +1,131 @@
+"""Parts made from settings: context, store, ledger, task, policy, forecaster, ward. Heavy rooms are imported when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.instant import HOUR, MINUTE, SECOND, to_us
+from clinical_jepa.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from clinical_jepa.forecast.forecaster import Forecaster
+    from clinical_jepa.monitor.clock import WardClock
+    from clinical_jepa.monitor.tick import Ward
+    from clinical_jepa.records.forecasts import Policy, Task
+    from clinical_jepa.sources.context import ReadContext
+    from clinical_jepa.store.events import Store
+    from clinical_jepa.store.ledger import Ledger
+
+Tell = Callable[[str], None]
+
+
+def instant(text: str) -> int:
+    """The instant of ``2026-01-06T08:00Z``; ``BadRequest`` where it is no time or has no zone."""
+    try:
+        return to_us(datetime.fromisoformat(text.replace("Z", "+00:00")))
+    except ValueError as error:
+        raise BadRequest(f"{text!r} is not a time with a zone, like 2026-01-06T08:00Z ({error})") from error
+
+
+def span(text: str) -> int:
+    """Microseconds of ``1s``, ``15m`` or ``1h``."""
+    unit = {"s": SECOND, "m": MINUTE, "h": HOUR}.get(text[-1:])
+    if unit is None or not text[:-1].isdigit() or not int(text[:-1]):
+        raise BadRequest(f"{text!r} is not a width like 1m, 15m or 1h")
+    return int(text[:-1]) * unit
+
+
+def zone(settings: Settings) -> ZoneInfo:
+    """The site's zone."""
+    try:
+        return ZoneInfo(settings.site.zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadRequest(
+            f"site.zone: no zone is called {settings.site.zone!r}; one like Europe/Berlin is meant"
+        ) from error
+
+
+def context(settings: Settings, root: Path) -> ReadContext:
+    """What readers of this site's sources need to know."""
+    from clinical_jepa.sources.context import ReadContext
+    from clinical_jepa.vocabulary.identity import OPEN_KEY
+
+    key = settings.site.identity_key.encode() or OPEN_KEY
+    return ReadContext(
+        root=root,
+        zone=zone(settings),
+        namespace=settings.site.namespace,
+        identity_key=key,
+        trust_last_updated=settings.site.trust_last_updated,
+    )
+
+
+def store(settings: Settings, *, create: bool = False) -> Store:
+    """The store of these settings."""
+    from clinical_jepa.store.events import Store
+
+    return Store.open(Path(settings.paths.store), create=create)
+
+
+def ledger(settings: Settings) -> Ledger:
+    """The ledger beside the store's tables."""
+    from clinical_jepa.store.ledger import Ledger
+
+    folder = Path(settings.paths.store)
+    if not folder.is_dir():
+        raise BadRequest(f"no store at {folder}; make one with: clinical-jepa ingest SOURCE --store {folder}")
+    return Ledger.open(folder / "ledger.sqlite")
+
+
+def task(settings: Settings) -> Task:
+    """The question of these settings."""
+    from clinical_jepa.forecast.tasks import load_task
+
+    return load_task(settings.ward.task)
+
+
+def policy(settings: Settings) -> Policy:
+    """Calibration and alert rules that ``fit`` wrote beside the model."""
+    from clinical_jepa.forecast.policies import from_json
+
+    path = Path(settings.paths.model) / "policy.json"
+    if not path.is_file():
+        raise BadRequest(
+            f"no policy at {path}; run: clinical-jepa fit --model {path.parent} --store {settings.paths.store}"
+        )
+    return from_json(path.read_text(encoding="utf-8"))
+
+
+def forecaster(settings: Settings) -> Forecaster:
+    """The served model: one thread, so that its bytes do not depend on the machine's load."""
+    from clinical_jepa.model.forecaster import load_forecaster
+
+    return load_forecaster(Path(settings.paths.model))
+
+
+def prepare() -> Callable[[Any, Any], Any]:
+    """The MONAI transforms that make of a picture what the encoder takes."""
+    from clinical_jepa.model.encoders.images import prepare as monai_prepare
+
+    return monai_prepare
+
+
+def ward(settings: Settings) -> Ward:
+    """Store, ledger, model and policy, ready to tick."""
+    from clinical_jepa.monitor.tick import Ward
+
+    return Ward(
+        store=store(settings), ledger=ledger(settings), forecaster=forecaster(settings), policy=policy(settings)
+    )
+
+
+def clock(settings: Settings) -> WardClock:
+    """The one clock of this ward; its anchor is kept in the store folder, so that all processes share it."""
+    from clinical_jepa.monitor.clock import open_clock
+
+    return open_clock(settings.ward.clock, Path(settings.paths.store))

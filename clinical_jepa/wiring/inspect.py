@@ -1,0 +1,182 @@
+"""What is in the store, for a person: quarantine, subjects, aligned timelines. Reads only, but for replay and drop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.instant import HOUR, from_us, iso
+from clinical_jepa.wiring import compose
+from clinical_jepa.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from clinical_jepa.records.views import Window
+
+_ALL = 2**62  # later than any instant
+
+
+def quarantine(settings: Settings) -> list[dict[str, Any]]:
+    """One row a refusal, oldest first; without originals."""
+    table = compose.store(settings).rejections().drop_columns(["original"]).sort_by("received_time")
+    return [row | {"received_time": row["received_time"].isoformat()} for row in table.to_pylist()]
+
+
+def quarantine_counts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many by source and reason."""
+    counts = Counter((row["source"], row["reason"]) for row in rows)
+    return [{"source": source, "reason": reason, "count": n} for (source, reason), n in sorted(counts.items())]
+
+
+def _one(settings: Settings, start: str) -> str:
+    matches = [row["rejection_id"] for row in quarantine(settings) if row["rejection_id"].startswith(start)]
+    if len(matches) != 1:
+        what = "no refusal" if not matches else f"{len(matches)} refusals"
+        raise BadRequest(f"{what} with an id that starts with {start!r}; see: clinical-jepa quarantine list")
+    return matches[0]
+
+
+def rejection_text(settings: Settings, start: str) -> str:
+    """Where, why, and the original as text (bytes that are not text are shown escaped)."""
+    row = compose.store(settings).rejection(_one(settings, start))
+    head = "\n".join(f"{key}: {row[key]}" for key in ("rejection_id", "source", "file", "record", "reason", "message"))
+    original = row["original"]
+    body = "(the file itself is the original)" if original is None else original.decode("utf-8", "backslashreplace")
+    return f"{head}\n\n{body}"
+
+
+def replay(settings: Settings, start: str, mended: Path, *, mode: str) -> str:
+    """Ingests a mended original; drops the refusal when nothing of it was refused again."""
+    from clinical_jepa.wiring import road
+
+    rejection = _one(settings, start)
+    summary = road.ingest_summary(settings, [mended], mode=mode)
+    refused = summary["total"]["rejected"]
+    if refused:
+        return f"{refused} part(s) were refused again; the first refusal is kept. See: clinical-jepa quarantine list"
+    compose.store(settings).drop_rejection(rejection)
+    return f"ingested {summary['total']['events']} events; the refusal is dropped"
+
+
+def drop(settings: Settings, start: str) -> str:
+    """Forgets one refusal."""
+    rejection = _one(settings, start)
+    compose.store(settings).drop_rejection(rejection)
+    return f"dropped {rejection}"
+
+
+def subjects(settings: Settings, as_of: str | None) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Rows by subject, and how many stored rows rest on each basis of availability."""
+    store = compose.store(settings)
+    table = store.subjects(_ALL if as_of is None else compose.instant(as_of))
+    return [{key: _text(value) for key, value in row.items()} for row in table.to_pylist()], dict(store.faults())
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat(sep=" ", timespec="minutes") if hasattr(value, "isoformat") else value
+
+
+def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of: str | None) -> Window:
+    """The aligned window of a subject that ends at ``as_of`` (default: the last minute anything is known of)."""
+    from clinical_jepa.records.instant import ceil_minute
+    from clinical_jepa.timeline.windows import window
+
+    store = compose.store(settings)
+    subject_id = store.identify(subject)
+    arrivals = store.history(subject_id, as_of=_ALL if as_of is None else compose.instant(as_of))
+    if not arrivals.events.num_rows and not arrivals.signals.num_rows:
+        raise BadRequest("nothing was known of this subject then; leave out --as-of, or give a later one")
+    end = compose.instant(as_of) if as_of else ceil_minute(_last(arrivals))
+    codes = sorted(set(arrivals.events.filter(_numeric(arrivals.events))["code"].to_pylist()))
+    start = end - int(hours * HOUR)
+    return window(
+        arrivals,
+        subject_id=subject_id,
+        as_of=end,
+        start=start,
+        step=compose.span(step),
+        codes=codes,
+        load=store.samples,
+    )
+
+
+def _numeric(table: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.is_valid(table["numeric_value"])
+
+
+def _last(arrivals: Any) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    tables = (arrivals.events, arrivals.signals, arrivals.images)
+    return max(pc.max(table["available_time"].cast(pa.int64())).as_py() for table in tables if table.num_rows)
+
+
+def timeline_rows(aligned: Window) -> list[dict[str, Any]]:
+    """One row a bin that holds anything; empty cells were not observed."""
+    from clinical_jepa.vocabulary.codes import by_code
+
+    names = [by_code()[code].name if code in by_code() else code for code in aligned.codes]
+    rows = []
+    for index, end in enumerate(aligned.edges[1:]):
+        if aligned.observed[index].any():
+            values = [
+                f"{value:g}" if seen else None
+                for value, seen in zip(aligned.values[index], aligned.observed[index], strict=True)
+            ]
+            rows.append({"until": iso(int(end))} | dict(zip(names, values, strict=True)))
+    return rows
+
+
+def write_timeline(aligned: Window, out: Path) -> None:
+    """The window as .parquet (with ages), .csv or .png; ``BadRequest`` for another ending."""
+    if out.suffix == ".png":
+        _plot(aligned, out)
+        return
+    import polars as pl
+
+    ends = [from_us(int(end)).replace(tzinfo=None) for end in aligned.edges[1:]]
+    columns: dict[str, Any] = {"until": ends}
+    for index, code in enumerate(aligned.codes):
+        columns[code] = np.where(aligned.observed[:, index], aligned.values[:, index], np.nan)
+        columns[f"{code} age_us"] = aligned.age[:, index]
+    frame = pl.DataFrame(columns, nan_to_null=True)
+    match out.suffix:
+        case ".parquet":
+            frame.write_parquet(out)
+        case ".csv":
+            frame.write_csv(out)
+        case other:
+            raise BadRequest(f"--out {out}: {other or 'no ending'} is not one of .parquet, .csv, .png")
+
+
+def _plot(aligned: Window, out: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from clinical_jepa.vocabulary.codes import by_code
+
+    shown = [index for index in range(len(aligned.codes)) if aligned.observed[:, index].any()][:12]
+    figure, axes = plt.subplots(len(shown), 1, figsize=(10, 1.2 * len(shown) + 1), sharex=True, squeeze=False)
+    ends = [from_us(int(end)) for end in aligned.edges[1:]]
+    for axis, index in zip(axes[:, 0], shown, strict=True):
+        seen = aligned.observed[:, index]
+        code = by_code().get(aligned.codes[index])
+        axis.plot(
+            [end for end, here in zip(ends, seen, strict=True) if here], aligned.values[seen, index], "o-", ms=3, lw=1
+        )
+        label = f"{code.label}\n{code.unit or ''}" if code else aligned.codes[index]
+        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
+        axis.grid(alpha=0.3)
+    figure.suptitle(f"known at {iso(aligned.as_of)}; bins (start, end], nothing filled", fontsize=9)
+    figure.autofmt_xdate()
+    figure.tight_layout()
+    figure.savefig(out, dpi=120)
+    plt.close(figure)

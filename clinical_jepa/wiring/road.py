@@ -1,0 +1,93 @@
+"""The road as plain functions of settings: what the command line prints and what the flows schedule.
+
+Each returns plain dicts, so that JSON, tables and artifacts say the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from clinical_jepa.wiring import compose
+from clinical_jepa.wiring import settings as configuration
+from clinical_jepa.wiring.settings import Settings
+
+Progress = Callable[[int, int], None]
+
+
+def settings(flags: Mapping[str, Any] | None = None, *, file: Path | None = None) -> Settings:
+    """Effective settings of this process: file, environment, flags."""
+    return configuration.load(os.environ, file=file, flags=flags).settings
+
+
+def shown(file: Path | None) -> list[tuple[str, str, str]]:
+    """Every key with its value and origin."""
+    return configuration.shown(configuration.load(os.environ, file=file))
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress]:
+    """A bar with rate and time left on a terminal's stderr; silent elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def simulate(
+    out: Path, *, subjects: int, hours: int, seed: int, records_only: int, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Counts of the ward that was written."""
+    from clinical_jepa.simulate.ward import simulate as write_ward
+
+    summary = write_ward(
+        out, subjects=subjects, hours=hours, seed=seed, records_only=records_only, progress=progress
+    )
+    return asdict(summary)
+
+
+def basis(settings: Settings, *, with_model: bool = False) -> str:
+    """A name for what a cached result rests on: the store's content, the code map and, if asked, the model."""
+    from clinical_jepa.vocabulary.codes import code_map_hash
+    from clinical_jepa.vocabulary.identity import content_id
+
+    store = compose.store(settings)
+    model = compose.policy(settings).policy_id if with_model else None
+    return content_id(str(Path(settings.paths.store).resolve()), store.watermark, code_map_hash(), model)
+
+
+def flat(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The scalar entries of a report, floats to four figures: for one line of a table."""
+    scalars = {key: value for key, value in report.items() if isinstance(value, bool | int | float | str)}
+    return {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in scalars.items()}
+
+
+def pretrain(
+    settings: Settings,
+    *,
+    steps: int = 0,
+    seed: int = 0,
+    latent_weight: float | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The training report; the model lies in ``paths.model``."""
+    from dataclasses import replace
+
+    from clinical_jepa.training.run import TrainConfig
+    from clinical_jepa.training.run import pretrain as train
+
+    config = replace(TrainConfig(), seed=seed)
+    if steps:
+        config = replace(config, steps=steps)
+    if latent_weight is not None:
+        config = replace(config, latent_weight=latent_weight)
+    store = compose.store(settings)
+    return train(store, Path(settings.paths.model), config, subjects=None, progress=progress)
