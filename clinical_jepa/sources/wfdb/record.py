@@ -80,7 +80,7 @@ def open_record(path: Path, context: ReadContext) -> TopRecord | Rejection:
     )
 
 
-def _spans(path: Path, header: Any) -> tuple[Span, ...]:  # noqa: ANN401 - a wfdb Record or MultiRecord
+def _spans(path: Path, header: Any) -> tuple[Span, ...]:
     names = getattr(header, "seg_name", None)
     if names is None:
         return (Span(path=path, start=0, frames=header.sig_len),)

@@ -16,6 +16,7 @@ import numpy as np
 from clinical_jepa.sources.wfdb.record import Span, TopRecord
 
 WINDOW_SECONDS = 1800
+WINDOW_FRAMES = 10_000  # at least: a numerics record has one frame a minute
 
 
 class BadSegment(Exception):
@@ -43,7 +44,7 @@ class Fragment:
 
 def fragments(record: TopRecord, span: Span) -> Iterator[Fragment]:
     """The windows of a segment in order; ``BadSegment`` before the first one where it fails its check."""
-    window = max(1, int(WINDOW_SECONDS * record.rate_hz))
+    window = max(WINDOW_FRAMES, int(WINDOW_SECONDS * record.rate_hz))
     try:
         whole, frames = _verified(span, window)
         if whole is not None:
@@ -81,7 +82,7 @@ def _verified(span: Span, window: int) -> tuple[Any | None, int]:
     return (part if frames <= window and not skewed else None), frames
 
 
-def _read(span: Span, first: int, last: int | None, *, physical: bool) -> Any:  # noqa: ANN401 - a wfdb Record
+def _read(span: Span, first: int, last: int | None, *, physical: bool) -> Any:
     import wfdb
 
     return wfdb.rdrecord(
@@ -95,7 +96,7 @@ def _read(span: Span, first: int, last: int | None, *, physical: bool) -> Any:  
     )
 
 
-def _fragment(part: Any, start: int, signals: list[np.ndarray]) -> Fragment:  # noqa: ANN401
+def _fragment(part: Any, start: int, signals: list[np.ndarray]) -> Fragment:
     traces = tuple(
         Trace(name=name, unit=unit, per_frame=per_frame, samples=signal.astype(np.float32))
         for name, unit, per_frame, signal in zip(part.sig_name, part.units, part.samps_per_frame, signals, strict=True)
