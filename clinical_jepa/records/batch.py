@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -70,10 +71,14 @@ class ImageItem:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceBatch:
-    """One unit of reading, committed whole. ``events`` follows ``records.events.EVENTS``."""
+    """One unit of reading, committed whole. ``events`` follows ``records.events.EVENTS``.
+
+    ``ignored`` counts, by kind, what was read and is no fact of this system (a claim, an order, an unlisted item).
+    """
 
     events: pa.Table
     identities: tuple[Identity, ...] = ()
     signals: tuple[SignalPiece, ...] = ()
     images: tuple[ImageItem, ...] = ()
     rejections: tuple[Rejection, ...] = field(default=())
+    ignored: Mapping[str, int] = field(default_factory=dict)

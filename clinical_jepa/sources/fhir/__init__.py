@@ -1,0 +1,1 @@
+"""FHIR R4: bulk NDJSON and Bundles into events."""

@@ -1,0 +1,110 @@
+"""What one file cannot tell alone: who its references mean, when stays began and ended, which infusions go on.
+
+An NDJSON export splits a patient over files; a Bundle holds all. Both are looked through once before reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from clinical_jepa.sources.fhir.files import items
+from clinical_jepa.sources.fhir.times import instant
+
+_ONE_TYPE = ("Observation", "Encounter", "Condition", "MedicationAdministration", "MedicationRequest", "ImagingStudy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """``patients`` maps a Patient's id to its identifier; empty where the folder declares none.
+
+    ``first_seen`` is a patient's first encounter start, ``ends`` an encounter's end; ``infusions`` holds
+    (subject id, code, start) of every administration with a rate.
+    """
+
+    patients: dict[str, str]
+    first_seen: dict[str, int]
+    ends: dict[str, int]
+    infusions: frozenset[tuple[str, str, str]]
+
+    def identifier(self, reference: str) -> str | None:
+        """The identifier behind a patient's id; None when the folder declares patients, but not this one."""
+        return self.patients.get(reference) if self.patients else reference
+
+
+def look_through(path: Path, zone: ZoneInfo) -> Folder:
+    """What the files beside ``path``, as far as it needs them, and ``path`` itself tell."""
+    folder = Folder(patients={}, first_seen={}, ends={}, infusions=frozenset())
+    infusions: set[tuple[str, str, str]] = set()
+    for body in _bodies(path):
+        match body.get("resourceType"):
+            case "Patient":
+                folder.patients[str(body.get("id"))] = identifier_of(body)
+            case "Encounter":
+                _note_encounter(body, folder, zone)
+            case "MedicationAdministration":
+                infusions |= _infusion(body)
+    return Folder(
+        patients=folder.patients, first_seen=folder.first_seen, ends=folder.ends, infusions=frozenset(infusions)
+    )
+
+
+def identifier_of(patient: dict) -> str:
+    """The medical record number (an identifier whose system ends in ``mrn``), else the Patient's own id."""
+    for identifier in patient.get("identifier", ()):
+        if str(identifier.get("system", "")).lower().endswith("mrn") and "value" in identifier:
+            return str(identifier["value"])
+    return str(patient.get("id"))
+
+
+def plain_id(reference: str) -> str:
+    """The id in ``Type/id``, ``urn:uuid:id``, an absolute address or a versioned one."""
+    return reference.partition("/_history/")[0].replace("urn:uuid:", "").rpartition("/")[2]
+
+
+def _bodies(path: Path) -> Iterator[dict]:
+    for file in _needed(path):
+        for item in items(file):
+            if item.body is not None:
+                yield item.body
+
+
+def _needed(path: Path) -> Iterable[Path]:
+    kind = _kind(path)
+    wanted = {"Patient"} | ({"Encounter"} if kind in ("Patient", "Condition") else set())
+    beside = {file for file in path.parent.glob("*.ndjson*") if _kind(file) in wanted}
+    return sorted(beside | ({path} if kind not in _ONE_TYPE or kind == "MedicationAdministration" else set()))
+
+
+def _kind(path: Path) -> str:
+    letters = re.match(r"[A-Za-z]*", path.name)
+    return letters.group() if letters else ""
+
+
+def _note_encounter(body: dict, folder: Folder, zone: ZoneInfo) -> None:
+    period = body.get("period") or {}
+    try:
+        start, end = (None if key not in period else instant(period[key], zone) for key in ("start", "end"))
+        subject = plain_id(body["subject"]["reference"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return  # the reading itself will say what is wrong with it
+    if start is not None:
+        folder.first_seen[subject] = min(start, folder.first_seen.get(subject, start))
+    if end is not None:
+        folder.ends[str(body.get("id"))] = end
+
+
+def _infusion(body: dict) -> set[tuple[str, str, str]]:
+    try:
+        coding = body["medicationCodeableConcept"]["coding"][0]["code"]
+        if not {"rateQuantity", "rateRatio"} & set(body["dosage"]) or body["status"] in (
+            "not-done",
+            "entered-in-error",
+        ):
+            return set()
+        return {(plain_id(body["subject"]["reference"]), coding, body["effectivePeriod"]["start"])}
+    except (KeyError, TypeError, IndexError, AttributeError):
+        return set()

@@ -1,0 +1,67 @@
+"""FHIR codings to this system's codes, by ``schemas/codes/fhir.csv`` and ``fhir_systems.csv``."""
+
+from __future__ import annotations
+
+import csv
+import re
+from functools import cache
+
+from clinical_jepa.sources.fhir.frame import Refusal
+from clinical_jepa.vocabulary.codes import by_code
+from clinical_jepa.vocabulary.tables import schemas
+
+_LOINC = re.compile(r"^(LP|LA)?\d{1,7}-\d$")
+
+
+def code_of(concept: dict) -> str | Refusal:
+    """The code of a CodeableConcept: a listed one if any coding leads there, else the first that can be trusted."""
+    codings = [coding for coding in concept.get("coding", ()) if "code" in coding]
+    found = [canonical(coding.get("system", ""), coding["code"]) for coding in codings]
+    kept = [code for code in found if code is not None]
+    for code in kept:
+        if code in by_code():
+            return code
+    if kept:
+        return kept[0]
+    if found:
+        return Refusal(reason="unmapped", message="a code that the code map, or its own system, says cannot be trusted")
+    return Refusal(reason="unmapped", message="no coding: a code given by its text alone is not guessed")
+
+
+@cache
+def canonical(system: str, code: str) -> str | None:
+    """``LOINC//8867-4`` for a coding; None where the code must not be trusted."""
+    short = system_name(system)
+    if (short, code) in _map():
+        return _map()[short, code] or None  # an empty cell: this code lies
+    if short == "LOINC" and not _LOINC.match(code):
+        return None
+    return f"{short}//{code}"
+
+
+@cache
+def system_name(uri: str) -> str:
+    """The short name of a code system: listed, or made of the last part of its address."""
+    if uri in _systems():
+        return _systems()[uri]
+    last = re.split(r"[/:#]", uri.rstrip("/"))[-1]
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", last).upper() or "LOCAL"
+
+
+def label_of(concept: dict) -> str | None:
+    """The words of a CodeableConcept for a person: its text, else a display, else its code."""
+    codings = concept.get("coding") or [{}]
+    text = concept.get("text") or codings[0].get("display") or codings[0].get("code")
+    return None if text is None else str(text)
+
+
+@cache
+def _map() -> dict[tuple[str, str], str]:
+    with (schemas() / "codes" / "fhir.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["system"], row["code"]): row["canonical"] for row in csv.DictReader(file)}
+
+
+@cache
+def _systems() -> dict[str, str]:
+    with (schemas() / "codes" / "fhir_systems.csv").open(encoding="utf-8", newline="") as file:
+        return {row["uri"]: row["name"] for row in csv.DictReader(file)}

@@ -1,0 +1,148 @@
+"""FHIR Observations: numbers, panels, words, and what their status says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clinical_jepa.records.events import RETRACTED, REVISING
+from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, encounter_of
+from clinical_jepa.sources.fhir.mapping import code_of, label_of
+from clinical_jepa.sources.rows import Fact
+from clinical_jepa.vocabulary.codes import by_code
+
+# None: there is no result yet
+_STATUS = {
+    "registered": None,
+    "preliminary": "preliminary",
+    "unknown": "preliminary",
+    "final": "final",
+    "amended": "amended",
+    "corrected": "corrected",
+    "cancelled": "cancelled",
+    "entered-in-error": "entered-in-error",
+}
+_NOT_READ = ("valueRange", "valueRatio", "valueSampledData", "valuePeriod")
+_UCUM = "http://unitsofmeasure.org"
+
+Reading = tuple[float | None, str | None, str | None]  # number, unit, words
+
+
+def facts(body: dict, frame: Frame) -> Iterator[Outcome]:
+    """A row for the value and one for each component; none where the value is absent for a stated reason."""
+    if body["status"] not in _STATUS:
+        yield Refusal(reason="invalid", message="Observation.status is none of FHIR's eight")
+        return
+    status = _STATUS[body["status"]]
+    if status is None:
+        yield Ignored(kind="Observation registered, no result yet")
+        return
+    if status == "final" and frame.revised:
+        status = "amended"
+    time = _time(body, frame, status)
+    if time is None:
+        yield Refusal(
+            reason="no-time", message="an Observation without effective[x]; the time of receipt is not its time"
+        )
+        return
+    for key, holder in _holders(body, frame.key):
+        yield _fact(key, holder, body, frame, (time, status))
+
+
+def _holders(body: dict, key: str) -> Iterator[tuple[str, dict]]:
+    components = body.get("component", [])
+    if not components or any(name.startswith("value") for name in body):
+        yield key, body
+    seen: dict[str, int] = {}
+    for component in components:
+        code = code_of(component["code"])
+        name = code if isinstance(code, str) else "unmapped"
+        seen[name] = seen.get(name, 0) + 1
+        yield f"{key}#{name}" + (f"#{seen[name]}" if seen[name] > 1 else ""), component
+
+
+def _fact(key: str, holder: dict, body: dict, frame: Frame, when: tuple[int, str]) -> Outcome:
+    time, status = when
+    code = code_of(holder["code"])
+    if isinstance(code, Refusal):
+        return code
+    reading = _reading(holder, code)
+    if reading is None or isinstance(reading, Ignored):
+        if status not in REVISING:
+            return reading or Ignored(kind="Observation without a value")
+        # a correction that takes the value away, or a retraction that no longer shows it
+        status, reading = (status if status in RETRACTED else "cancelled"), (None, None, None)
+    if isinstance(reading, Refusal):
+        return reading
+    available, basis = frame.known(time, status=status, reported=body.get("issued"), kind=_kind(code, body))
+    return Fact(
+        key=key,
+        subject_id=frame.subject_id,
+        code=code,
+        time=time,
+        available_time=available,
+        available_basis=basis,
+        value=reading[0],
+        unit=reading[1],
+        text=reading[2],
+        encounter_id=encounter_of(body),
+        status=status,
+    )
+
+
+def _time(body: dict, frame: Frame, status: str) -> int | None:
+    moment = body.get("effectiveDateTime") or body.get("effectiveInstant")
+    if moment is None and "effectivePeriod" in body:
+        period = body["effectivePeriod"]
+        moment = period.get("end") or period.get("start")
+    if (
+        moment is None and status in RETRACTED
+    ):  # servers empty what was entered in error; the retraction must still count
+        moment = body.get("issued") or frame.meta.get("lastUpdated")
+    return None if moment is None else frame.instant(moment)
+
+
+def _kind(code: str, body: dict) -> str:
+    known = by_code().get(code)
+    if known is not None:
+        return "lab" if known.kind == "lab" else "chart"
+    for category in body.get("category", ()):
+        for coding in category.get("coding", ()):
+            if coding.get("code") == "laboratory":
+                return "lab"
+    return "chart"
+
+
+def _reading(holder: dict, code: str) -> Reading | Refusal | Ignored | None:
+    if "valueQuantity" in holder:
+        return _quantity(holder["valueQuantity"], code)
+    if "valueInteger" in holder:
+        return float(_number(holder["valueInteger"])), "1", None
+    if "valueCodeableConcept" in holder:
+        return None, None, label_of(holder["valueCodeableConcept"])
+    for name in ("valueString", "valueBoolean", "valueDateTime", "valueTime"):
+        if name in holder:
+            return None, None, str(holder[name])
+    for name in _NOT_READ:
+        if name in holder:
+            return Ignored(kind=f"Observation.{name}")
+    return None
+
+
+def _quantity(quantity: dict, code: str) -> Reading | Refusal | None:
+    if "value" not in quantity:
+        return None
+    value = _number(quantity["value"])
+    unit = quantity.get("code") if quantity.get("system", _UCUM) == _UCUM else None
+    if unit is None:
+        return Refusal(
+            reason="no-unit", message=f"{code}: a number without a UCUM unit code; a display text is no unit"
+        )
+    if "comparator" in quantity:  # "< 0.01" is not 0.01
+        return None, None, f"{quantity['comparator']}{quantity['value']} {unit}"
+    return value, unit, None
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError("a number is written as something else")
+    return float(value)
