@@ -19,7 +19,7 @@ _ROBUST = (0.5, 99.5)  # percentiles that become black and white where the file 
 
 def picture(dataset: Dataset) -> np.ndarray:
     """The dataset's picture; of several frames the middle one. Raises whatever the decoder raises on damaged pixels."""
-    from pydicom.pixels import apply_modality_lut
+    from pydicom.pixels.processing import apply_modality_lut
 
     stored, photometric = _frame(dataset)
     if stored.ndim == 3:
@@ -35,7 +35,8 @@ def picture(dataset: Dataset) -> np.ndarray:
 
 def _frame(dataset: Dataset) -> tuple[np.ndarray, str]:
     """``(stored values, photometric interpretation)`` of one frame in native byte order; colours as ``[r, c, 3]``."""
-    from pydicom.pixels import apply_color_lut, pixel_array
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
 
     frames = int(dataset.get("NumberOfFrames") or 1)
     stored = np.asarray(pixel_array(dataset, index=frames // 2 if frames > 1 else None))
@@ -58,7 +59,7 @@ def _padding(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 
 def _voi(values: np.ndarray, dataset: Dataset, padded: np.ndarray) -> np.ndarray:
-    from pydicom.pixels import apply_voi
+    from pydicom.pixels.processing import apply_voi
 
     table = dataset.get("VOILUTSequence")
     if table and values.dtype.kind in "iu":

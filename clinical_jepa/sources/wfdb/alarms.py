@@ -36,7 +36,8 @@ def alarms(record: TopRecord, context: ReadContext) -> Rows:
         text = note.strip("\x00 ") or symbol
         time = record.start + round(sample * SECOND / rate)
         available, basis = availability(time, delay=context.delays.get("monitor", 0))
-        code = "ALARM//" + re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_")
+        name = re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_")
+        code = f"ALARM//{name}" if name else "ALARM"
         fact = Fact(
             key=f"{subject}/{code}/{time}",
             subject_id=subject,
