@@ -1,0 +1,1 @@
+"""The world model: arrivals in, a persistent memory, risks and quantiles out. Start with ``forecaster.py``."""
