@@ -19,7 +19,8 @@ def to_us(moment: datetime) -> int:
     """Microseconds since the epoch of a zoned datetime; ``ValueError`` for a naive one."""
     if moment.tzinfo is None:
         raise ValueError(f"a time without a zone is not an instant: {moment.isoformat()}")
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    gap = moment - _EPOCH
+    return (gap.days * 86_400 + gap.seconds) * SECOND + gap.microseconds
 
 
 def from_us(instant: int) -> datetime:

@@ -21,5 +21,5 @@ def subject_id(namespace: str, identifier: str, *, key: bytes = OPEN_KEY) -> int
 
 def content_id(*parts: object) -> str:
     """32 hex characters that identify what the parts say; None and "" differ."""
-    text = "\x1f".join("\x00" if part is None else str(part) for part in parts)
+    text = "\x1f".join(["\x00" if part is None else str(part) for part in parts])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

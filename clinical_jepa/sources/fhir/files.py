@@ -8,9 +8,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import orjson
+
+Json = dict[str, Any]  # one JSON object
 
 _SUFFIXES = (".ndjson", ".json")
 _SAYS_FHIR = re.compile(rb'"resourceType"\s*:\s*"[A-Z]')
@@ -22,7 +24,7 @@ class Item:
     """One resource with its place and bytes, or (``body`` None) the reason why there is none."""
 
     record: str
-    body: dict | None
+    body: Json | None
     original: bytes | None = None
     problem: str = ""
 
@@ -85,7 +87,7 @@ def _parsed(raw: bytes, record: str) -> Iterator[Item]:
         yield Item(record=record, body=body, original=raw)
 
 
-def _entries(bundle: dict, record: str) -> Iterator[Item]:
+def _entries(bundle: Json, record: str) -> Iterator[Item]:
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         yield Item(record=record, body=None, problem="a Bundle whose entry is not a list")

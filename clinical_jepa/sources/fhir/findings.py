@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Outcome, Refusal, encounter_of
 from clinical_jepa.sources.fhir.mapping import code_of, label_of
 from clinical_jepa.sources.rows import Fact
@@ -11,7 +12,7 @@ from clinical_jepa.sources.rows import Fact
 _WITHDRAWN = {"refuted": "cancelled", "entered-in-error": "entered-in-error"}
 
 
-def condition(body: dict, frame: Frame) -> Iterator[Outcome]:
+def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
     """One row: true since its onset, known when recorded; where that is not said, when its encounter ended."""
     code = code_of(body["code"])
     if isinstance(code, Refusal):
@@ -41,7 +42,7 @@ def condition(body: dict, frame: Frame) -> Iterator[Outcome]:
     )
 
 
-def imaging_study(body: dict, frame: Frame) -> Iterator[Outcome]:
+def imaging_study(body: Json, frame: Frame) -> Iterator[Outcome]:
     """One row saying that a study was made; its pictures come as DICOM."""
     if "started" not in body:
         yield Refusal(reason="no-time", message="an ImagingStudy without started")
@@ -63,7 +64,7 @@ def imaging_study(body: dict, frame: Frame) -> Iterator[Outcome]:
     )
 
 
-def _condition_status(body: dict, frame: Frame) -> str:
+def _condition_status(body: Json, frame: Frame) -> str:
     for coding in (body.get("verificationStatus") or {}).get("coding", ()):
         if coding.get("code") in _WITHDRAWN:
             return _WITHDRAWN[coding["code"]]

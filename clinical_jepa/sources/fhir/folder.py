@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from clinical_jepa.sources.fhir.files import items
+from clinical_jepa.sources.fhir.files import Json, items
 from clinical_jepa.sources.fhir.times import instant
 
 _ONE_TYPE = ("Observation", "Encounter", "Condition", "MedicationAdministration", "MedicationRequest", "ImagingStudy")
@@ -52,7 +52,7 @@ def look_through(path: Path, zone: ZoneInfo) -> Folder:
     )
 
 
-def identifier_of(patient: dict) -> str:
+def identifier_of(patient: Json) -> str:
     """The medical record number (an identifier whose system ends in ``mrn``), else the Patient's own id."""
     for identifier in patient.get("identifier", ()):
         if str(identifier.get("system", "")).lower().endswith("mrn") and "value" in identifier:
@@ -65,7 +65,7 @@ def plain_id(reference: str) -> str:
     return reference.partition("/_history/")[0].replace("urn:uuid:", "").rpartition("/")[2]
 
 
-def _bodies(path: Path) -> Iterator[dict]:
+def _bodies(path: Path) -> Iterator[Json]:
     for file in _needed(path):
         for item in items(file):
             if item.body is not None:
@@ -84,7 +84,7 @@ def _kind(path: Path) -> str:
     return letters.group() if letters else ""
 
 
-def _note_encounter(body: dict, folder: Folder, zone: ZoneInfo) -> None:
+def _note_encounter(body: Json, folder: Folder, zone: ZoneInfo) -> None:
     period = body.get("period") or {}
     try:
         start, end = (None if key not in period else instant(period[key], zone) for key in ("start", "end"))
@@ -97,7 +97,7 @@ def _note_encounter(body: dict, folder: Folder, zone: ZoneInfo) -> None:
         folder.ends[str(body.get("id"))] = end
 
 
-def _infusion(body: dict) -> set[tuple[str, str, str]]:
+def _infusion(body: Json) -> set[tuple[str, str, str]]:
     try:
         coding = body["medicationCodeableConcept"]["coding"][0]["code"]
         if not {"rateQuantity", "rateRatio"} & set(body["dosage"]) or body["status"] in (

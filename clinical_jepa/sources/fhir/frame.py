@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from clinical_jepa.records.events import REVISING
 from clinical_jepa.sources.availability import availability
 from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.folder import Folder, plain_id
 from clinical_jepa.sources.fhir.times import instant
 from clinical_jepa.sources.rows import Fact
@@ -39,7 +40,7 @@ class Frame:
     key: str
     subject_id: int
     reference: str
-    meta: dict
+    meta: Json
 
     def instant(self, text: str) -> int:
         """The instant of a FHIR date or time, in the site's zone where it has none."""
@@ -73,7 +74,7 @@ class Frame:
         )
 
 
-def encounter_of(body: dict) -> str | None:
+def encounter_of(body: Json) -> str | None:
     """The encounter a resource belongs to (``context`` in R4 medications)."""
     reference = (body.get("encounter") or body.get("context") or {}).get("reference")
     return None if reference is None else plain_id(reference)

@@ -6,6 +6,7 @@ import csv
 import re
 from functools import cache
 
+from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Refusal
 from clinical_jepa.vocabulary.codes import by_code
 from clinical_jepa.vocabulary.tables import schemas
@@ -13,16 +14,13 @@ from clinical_jepa.vocabulary.tables import schemas
 _LOINC = re.compile(r"^(LP|LA)?\d{1,7}-\d$")
 
 
-def code_of(concept: dict) -> str | Refusal:
+def code_of(concept: Json) -> str | Refusal:
     """The code of a CodeableConcept: a listed one if any coding leads there, else the first that can be trusted."""
     codings = [coding for coding in concept.get("coding", ()) if "code" in coding]
     found = [canonical(coding.get("system", ""), coding["code"]) for coding in codings]
     kept = [code for code in found if code is not None]
-    for code in kept:
-        if code in by_code():
-            return code
     if kept:
-        return kept[0]
+        return next((code for code in kept if code in by_code()), kept[0])
     if found:
         return Refusal(reason="unmapped", message="a code that the code map, or its own system, says cannot be trusted")
     return Refusal(reason="unmapped", message="no coding: a code given by its text alone is not guessed")
@@ -48,7 +46,7 @@ def system_name(uri: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "_", last).upper() or "LOCAL"
 
 
-def label_of(concept: dict) -> str | None:
+def label_of(concept: Json) -> str | None:
     """The words of a CodeableConcept for a person: its text, else a display, else its code."""
     codings = concept.get("coding") or [{}]
     text = concept.get("text") or codings[0].get("display") or codings[0].get("code")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clinical_jepa.records.events import RETRACTED, REVISING
+from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, encounter_of
 from clinical_jepa.sources.fhir.mapping import code_of, label_of
 from clinical_jepa.sources.rows import Fact
@@ -27,7 +28,7 @@ _UCUM = "http://unitsofmeasure.org"
 Reading = tuple[float | None, str | None, str | None]  # number, unit, words
 
 
-def facts(body: dict, frame: Frame) -> Iterator[Outcome]:
+def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
     """A row for the value and one for each component; none where the value is absent for a stated reason."""
     if body["status"] not in _STATUS:
         yield Refusal(reason="invalid", message="Observation.status is none of FHIR's eight")
@@ -48,7 +49,7 @@ def facts(body: dict, frame: Frame) -> Iterator[Outcome]:
         yield _fact(key, holder, body, frame, (time, status))
 
 
-def _holders(body: dict, key: str) -> Iterator[tuple[str, dict]]:
+def _holders(body: Json, key: str) -> Iterator[tuple[str, Json]]:
     components = body.get("component", [])
     if not components or any(name.startswith("value") for name in body):
         yield key, body
@@ -60,7 +61,7 @@ def _holders(body: dict, key: str) -> Iterator[tuple[str, dict]]:
         yield f"{key}#{name}" + (f"#{seen[name]}" if seen[name] > 1 else ""), component
 
 
-def _fact(key: str, holder: dict, body: dict, frame: Frame, when: tuple[int, str]) -> Outcome:
+def _fact(key: str, holder: Json, body: Json, frame: Frame, when: tuple[int, str]) -> Outcome:
     time, status = when
     code = code_of(holder["code"])
     if isinstance(code, Refusal):
@@ -89,7 +90,7 @@ def _fact(key: str, holder: dict, body: dict, frame: Frame, when: tuple[int, str
     )
 
 
-def _time(body: dict, frame: Frame, status: str) -> int | None:
+def _time(body: Json, frame: Frame, status: str) -> int | None:
     moment = body.get("effectiveDateTime") or body.get("effectiveInstant")
     if moment is None and "effectivePeriod" in body:
         period = body["effectivePeriod"]
@@ -101,7 +102,7 @@ def _time(body: dict, frame: Frame, status: str) -> int | None:
     return None if moment is None else frame.instant(moment)
 
 
-def _kind(code: str, body: dict) -> str:
+def _kind(code: str, body: Json) -> str:
     known = by_code().get(code)
     if known is not None:
         return "lab" if known.kind == "lab" else "chart"
@@ -112,7 +113,7 @@ def _kind(code: str, body: dict) -> str:
     return "chart"
 
 
-def _reading(holder: dict, code: str) -> Reading | Refusal | Ignored | None:
+def _reading(holder: Json, code: str) -> Reading | Refusal | Ignored | None:
     if "valueQuantity" in holder:
         return _quantity(holder["valueQuantity"], code)
     if "valueInteger" in holder:
@@ -128,7 +129,7 @@ def _reading(holder: dict, code: str) -> Reading | Refusal | Ignored | None:
     return None
 
 
-def _quantity(quantity: dict, code: str) -> Reading | Refusal | None:
+def _quantity(quantity: Json, code: str) -> Reading | Refusal | None:
     if "value" not in quantity:
         return None
     value = _number(quantity["value"])

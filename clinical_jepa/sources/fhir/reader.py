@@ -14,7 +14,7 @@ from pathlib import Path
 from clinical_jepa.records.batch import Identity, SourceBatch
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.fhir import findings, observations, stays, treatments
-from clinical_jepa.sources.fhir.files import Item, is_fhir, items
+from clinical_jepa.sources.fhir.files import Item, Json, is_fhir, items
 from clinical_jepa.sources.fhir.folder import Folder, look_through, plain_id
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal
 from clinical_jepa.sources.rows import Origin, Rows
@@ -22,7 +22,9 @@ from clinical_jepa.sources.rows import Origin, Rows
 SOURCE = "fhir"
 BATCH_ROWS = 100_000
 
-_READERS: dict[str, Callable[[dict, Frame], Iterator[Outcome]]] = {
+Reader = Callable[[Json, Frame], Iterator[Outcome]]
+
+_READERS: dict[str, Reader] = {
     "Observation": observations.facts,
     "Encounter": stays.encounter,
     "Patient": stays.patient,
@@ -37,7 +39,7 @@ _DOUBT = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 class _Reading:
     """One unit under way."""
 
-    path: Path
+    file: str  # as rejections name it
     context: ReadContext
     folder: Folder
     rows: Rows = field(default_factory=Rows)
@@ -53,12 +55,15 @@ def find(root: Path) -> list[Path]:
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
     """The rows, identities and rejections of one file, in batches of at most about ``BATCH_ROWS`` rows."""
-    reading = _Reading(path=path, context=context, folder=look_through(path, context.zone))
+    name = str(path.relative_to(context.root)) if path.is_relative_to(context.root) else path.name
+    reading = _Reading(
+        file=path.name if name == "." else name, context=context, folder=look_through(path, context.zone)
+    )
     for item in items(path):
         _take(item, reading)
         if len(reading.rows.events) >= BATCH_ROWS:
             yield _batch(reading)
-            reading = _Reading(path=path, context=context, folder=reading.folder)
+            reading = _Reading(file=reading.file, context=context, folder=reading.folder)
     yield _batch(reading)
 
 
@@ -99,7 +104,7 @@ def _take(item: Item, reading: _Reading) -> None:
             reading.rows.add(outcome, origin)
 
 
-def _outcomes(body: dict, reader: Callable[[dict, Frame], Iterator[Outcome]], reading: _Reading) -> list[Outcome]:
+def _outcomes(body: Json, reader: Reader, reading: _Reading) -> list[Outcome]:
     """Everything one resource says, read to its end before any of it is kept."""
     reference = _reference(body)
     if reference is None:
@@ -119,7 +124,7 @@ def _outcomes(body: dict, reader: Callable[[dict, Frame], Iterator[Outcome]], re
     return list(reader(body, frame))
 
 
-def _reference(body: dict) -> str | None:
+def _reference(body: Json) -> str | None:
     if body["resourceType"] == "Patient":
         return str(body["id"])
     subject = body.get("subject") or body.get("patient") or {}
@@ -142,7 +147,7 @@ def _identity(reference: str, reading: _Reading) -> Identity | None:
     return identity
 
 
-def _verdict(body: dict, error: Exception) -> Refusal:
+def _verdict(body: Json, error: Exception) -> Refusal:
     """What the full validator says of a resource that the fast path could not take. Names places, never values."""
     from fhir.resources.R4B import get_fhir_model_class
     from pydantic import ValidationError
@@ -161,9 +166,7 @@ def _verdict(body: dict, error: Exception) -> Refusal:
 
 
 def _origin(item: Item, reading: _Reading) -> Origin:
-    path, root = reading.path, reading.context.root
-    name = str(path.relative_to(root)) if path.is_relative_to(root) and path != root else path.name
-    return Origin(source=SOURCE, file=name, record=item.record, original=item.original)
+    return Origin(source=SOURCE, file=reading.file, record=item.record, original=item.original)
 
 
 def _origin_reject(item: Item, reading: _Reading, refusal: Refusal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.folder import plain_id
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal
 from clinical_jepa.sources.fhir.times import day_start
@@ -25,7 +26,7 @@ _STATUS = {
 _GENDERS = {"female": "GENDER//F", "male": "GENDER//M"}
 
 
-def encounter(body: dict, frame: Frame) -> Iterator[Outcome]:
+def encounter(body: Json, frame: Frame) -> Iterator[Outcome]:
     """Admission, beds and discharge of a stay in the house; one VISIT row for any other encounter."""
     if body["status"] not in _STATUS:
         yield Refusal(reason="invalid", message="Encounter.status is none of FHIR's nine")
@@ -48,7 +49,7 @@ def encounter(body: dict, frame: Frame) -> Iterator[Outcome]:
         yield _row(f"HOSPITAL_DISCHARGE//{_disposition(body)}", "#discharge", body["period"]["end"], frame, status)
 
 
-def patient(body: dict, frame: Frame) -> Iterator[Outcome]:
+def patient(body: Json, frame: Frame) -> Iterator[Outcome]:
     """Sex, birth and death. The first two are known since the first encounter, as nothing else says when."""
     known = _registered(body, frame)
     code = _GENDERS.get(body.get("gender", ""))
@@ -65,14 +66,14 @@ def patient(body: dict, frame: Frame) -> Iterator[Outcome]:
         yield _row("MEDS_DEATH", "#death", body["deceasedDateTime"], frame, "final")
 
 
-def _registered(body: dict, frame: Frame) -> tuple[int, str] | None:
+def _registered(body: Json, frame: Frame) -> tuple[int, str] | None:
     if body.get("id") in frame.folder.first_seen:
         return frame.folder.first_seen[body["id"]], "assumed"
     updated = frame.meta.get("lastUpdated")
     return None if updated is None else (frame.instant(updated), "last-updated")
 
 
-def _beds(body: dict, frame: Frame, status: str) -> Iterator[Outcome]:
+def _beds(body: Json, frame: Frame, status: str) -> Iterator[Outcome]:
     for entry in body.get("location", ()):
         if entry.get("status") in ("planned", "reserved"):
             continue
@@ -82,7 +83,7 @@ def _beds(body: dict, frame: Frame, status: str) -> Iterator[Outcome]:
         yield _row("TRANSFER_TO", f"#bed#{start}", start, frame, status, bed)
 
 
-def _disposition(body: dict) -> str:
+def _disposition(body: Json) -> str:
     concept = (body.get("hospitalization") or {}).get("dischargeDisposition") or {}
     codings = concept.get("coding") or [{}]
     return str(codings[0].get("code", "UNKNOWN"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from clinical_jepa.records.instant import to_us
 
 
+@lru_cache(maxsize=4096)  # a charting round shares its time
 def instant(text: str, zone: ZoneInfo) -> int:
     """Microseconds UTC of a dateTime or instant; a date, month or year alone counts from its end, in the site's zone.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, encounter_of
 from clinical_jepa.sources.fhir.mapping import code_of, label_of
 from clinical_jepa.sources.rows import Fact
@@ -20,7 +21,7 @@ _STATUS = {
 _ENDED = ("completed", "stopped")
 
 
-def facts(body: dict, frame: Frame) -> Iterator[Outcome]:
+def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
     """The rate from its start, 0 at an end that no further rate follows; a total dose at its end; else that it was given."""
     if body["status"] not in _STATUS:
         yield Refusal(reason="invalid", message="MedicationAdministration.status is none of FHIR's seven")
@@ -48,7 +49,7 @@ def facts(body: dict, frame: Frame) -> Iterator[Outcome]:
         yield _dose(code, end or start, dosage["dose"], body, frame)
 
 
-def _dose(code: str, end: str, dose: dict, body: dict, frame: Frame) -> Outcome:
+def _dose(code: str, end: str, dose: Json, body: Json, frame: Frame) -> Outcome:
     if body["status"] in ("in-progress", "on-hold"):
         return Ignored(kind="MedicationAdministration dose not complete")
     if "code" not in dose:
@@ -56,7 +57,7 @@ def _dose(code: str, end: str, dose: dict, body: dict, frame: Frame) -> Outcome:
     return _row(code, "#dose", end, (dose["value"] + 0.0, dose["code"]), body, frame)
 
 
-def _rate(dosage: dict) -> tuple[float | None, str | None] | None:
+def _rate(dosage: Json) -> tuple[float | None, str | None] | None:
     if "rateQuantity" in dosage:
         return dosage["rateQuantity"]["value"] + 0.0, dosage["rateQuantity"].get("code")
     if "rateRatio" in dosage:
@@ -65,20 +66,20 @@ def _rate(dosage: dict) -> tuple[float | None, str | None] | None:
     return None
 
 
-def _period(body: dict) -> tuple[str | None, str | None]:
+def _period(body: Json) -> tuple[str | None, str | None]:
     if "effectiveDateTime" in body:
         return body["effectiveDateTime"], None
     period = body.get("effectivePeriod") or {}
     return period.get("start"), period.get("end")
 
 
-def _goes_on(body: dict, end: str, frame: Frame) -> bool:
+def _goes_on(body: Json, end: str, frame: Frame) -> bool:
     coding = body["medicationCodeableConcept"]["coding"][0]["code"]
     return body["status"] == "completed" and (frame.reference, coding, end) in frame.folder.infusions
 
 
 def _row(
-    code: str, part: str, moment: str, amount: tuple[float | None, str | None], body: dict, frame: Frame
+    code: str, part: str, moment: str, amount: tuple[float | None, str | None], body: Json, frame: Frame
 ) -> Outcome:
     value, unit = amount
     if value is not None and unit is None:

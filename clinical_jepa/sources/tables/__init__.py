@@ -1,0 +1,1 @@
+"""Research tables: MIMIC-III as published, one CSV a table."""
