@@ -1,0 +1,133 @@
+"""DICOM files: subject, times, ids, and each refusal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from clinical_jepa.records.batch import ImageItem, Rejection
+from clinical_jepa.records.instant import HOUR, MINUTE, to_us
+from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.dicom import reader
+from tests.sources.dicom.builders import ramp, save
+
+pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR")  # pydicom says what is planted
+
+STUDY = to_us(datetime(2026, 1, 5, 9, 12, tzinfo=UTC))
+TAKEN = to_us(datetime(2026, 1, 5, 9, 15, 30, 250_000, tzinfo=UTC))
+EXAMPLES = Path(reader.__file__).parent / "examples"
+
+
+def read(path: Path, *, force: bool = False, **options: object) -> tuple[list[ImageItem], list[Rejection]]:
+    batches = list(reader.read(path, ReadContext(root=path.parent, **options), force=force))  # type: ignore[arg-type]
+    return [item for batch in batches for item in batch.images], [r for batch in batches for r in batch.rejections]
+
+
+def test_a_file_becomes_one_picture_at_its_study_time(tmp_path: Path) -> None:
+    (item,), rejections = read(save(tmp_path, ramp()))
+    assert rejections == []
+    assert (item.modality, item.view, item.spacing_mm) == ("CR", "AP", (0.2, 0.1))
+    assert (item.time, item.available_time, item.available_basis) == (STUDY, TAKEN + 30 * MINUTE, "delay")
+    assert item.subject_id == ReadContext(root=tmp_path).subject("123")
+    assert item.pixels.shape == (24, 40)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "time", "available", "basis"),
+    [
+        ({"InstanceCreationDate": "20260105", "InstanceCreationTime": "0940"}, {}, 0, 28 * MINUTE, "issued"),
+        ({"InstanceCreationDate": "20260104", "InstanceCreationTime": "0940"}, {}, 0, TAKEN - STUDY, "clamped"),
+        ({}, {"delays": {}}, 0, TAKEN - STUDY, "assumed"),
+        ({}, {"zone": ZoneInfo("Europe/Berlin")}, -HOUR, TAKEN - STUDY - 30 * MINUTE, "delay"),
+        ({"TimezoneOffsetFromUTC": "-0330"}, {}, 210 * MINUTE, TAKEN - STUDY + 240 * MINUTE, "delay"),
+        ({"StudyDate": "2026.01.05", "StudyTime": "09:12:00"}, {}, 0, TAKEN - STUDY + 30 * MINUTE, "delay"),
+        ({"StudyTime": None}, {}, TAKEN - STUDY, TAKEN - STUDY + 30 * MINUTE, "delay"),
+    ],
+)
+def test_times(tmp_path: Path, changes: dict, options: dict, time: int, available: int, basis: str) -> None:
+    (item,), _ = read(save(tmp_path, ramp(), **changes), **options)
+    assert (item.time - STUDY, item.available_time - STUDY, item.available_basis) == (time, available, basis)
+
+
+UNDATED = {"StudyDate": None, "AcquisitionDate": ""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "reason"),
+    [
+        ({"PixelData": None}, {}, "no-pixels"),
+        ({"PixelData": b""}, {}, "no-pixels"),
+        ({"PatientID": None}, {}, "no-subject"),
+        ({"PatientID": "  "}, {}, "no-subject"),
+        (UNDATED, {}, "no-time"),
+        ({"StudyDate": "20261332", "AcquisitionDate": None}, {}, "no-time"),
+        ({"Rows": 500}, {}, "unreadable"),
+        ({"Rows": None}, {}, "unreadable"),
+        ({}, {"subjects": frozenset({"77"})}, "unknown-subject"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_reason(
+    tmp_path: Path, changes: dict, options: dict, reason: str
+) -> None:
+    items, rejections = read(save(tmp_path, ramp(), **changes), **options)
+    assert items == []
+    assert [r.reason for r in rejections] == [reason]
+    assert "000123" not in rejections[0].message
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 128 + b"DICM", b"<html></html>"])
+def test_a_file_that_is_no_dicom_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(content)
+    items, rejections = read(path)
+    assert items == []
+    assert [r.reason for r in rejections] == ["unreadable"]
+
+
+def test_a_file_cut_off_in_its_pixels_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path, ramp())
+    path.write_bytes(path.read_bytes()[:-300])
+    assert [r.reason for r in read(path)[1]] == ["unreadable"]
+
+
+def test_a_headless_file_is_read_only_when_asked(tmp_path: Path) -> None:
+    from tests.sources.dicom.builders import dataset
+
+    path = tmp_path / "bare.dcm"
+    made = dataset(ramp())
+    made.preamble = None
+    made.file_meta.clear()
+    made.save_as(path, implicit_vr=True, little_endian=True)
+    assert [r.reason for r in read(path)[1]] == ["unreadable"]
+    (item,), _ = read(path, force=True)
+    np.testing.assert_array_equal(item.pixels, read(save(tmp_path, ramp()))[0][0].pixels)
+
+
+def test_files_are_found_by_preamble_or_name(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    named = save(tmp_path, ramp(), "b.dcm")
+    unnamed = save(tmp_path / "deep", ramp(), "IM0001")
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "DICOMDIR").write_bytes(unnamed.read_bytes())
+    assert reader.find(tmp_path) == [named, unnamed]
+    assert reader.find(named) == [named]
+
+
+def test_ids_are_stable_and_a_changed_picture_is_a_new_version_of_the_same_fact(tmp_path: Path) -> None:
+    (first,), (again,) = read(save(tmp_path, ramp()))[0], read(save(tmp_path, ramp()))[0]
+    (changed,), _ = read(save(tmp_path, ramp()[::-1].copy()))
+    assert (first.event_id, first.fact_id) == (again.event_id, again.fact_id)
+    assert changed.fact_id == first.fact_id
+    assert changed.event_id != first.event_id
+
+
+def test_the_committed_example_reads_without_a_refusal() -> None:
+    found = reader.find(EXAMPLES)
+    assert len(found) == 1
+    items, rejections = read(found[0])
+    assert rejections == []
+    assert items[0].view == "AP"
