@@ -48,9 +48,7 @@ def simulate(
     """Counts of the ward that was written."""
     from clinical_jepa.simulate.ward import simulate as write_ward
 
-    summary = write_ward(
-        out, subjects=subjects, hours=hours, seed=seed, records_only=records_only, progress=progress
-    )
+    summary = write_ward(out, subjects=subjects, hours=hours, seed=seed, records_only=records_only, progress=progress)
     return asdict(summary)
 
 

@@ -1,6 +1,6 @@
 """A deployment on a real Prefect server and a process worker: runs are created by the schedule, and one of them finishes.
 
-A healthy server proves nothing: with a wrong SQLAlchemy it registers deployments and never schedules (docs/decisions/0002-pins.md).
+A healthy server proves nothing: with a wrong SQLAlchemy it registers deployments and never schedules (decision 2).
 """
 
 from __future__ import annotations
