@@ -1,0 +1,1 @@
+"""Leaderboards, reports and the checks that carry the design: leakage, replay, crash, agreement."""

@@ -1,0 +1,1 @@
+"""Checks of a whole ward, each with planted faults that it must catch."""
