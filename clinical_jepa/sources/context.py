@@ -18,7 +18,11 @@ DELAYS = {"image": 30 * MINUTE, "lab": 1 * HOUR, "chart": 0, "diagnosis": 0}
 
 @dataclass(frozen=True, kw_only=True)
 class ReadContext:
-    """``subjects``: the identifiers a source declares; None where it declares none, so that all are taken."""
+    """``subjects``: the identifiers a source declares; None where it declares none, so that all are taken.
+
+    ``stitch_to``: a ward stitched from sources of different years: ingest shifts each subject whole, so that its first
+    admission (else its first fact) lies at this instant, and names the sources ``stitched:…``.
+    """
 
     root: Path
     zone: ZoneInfo = _UTC
@@ -27,6 +31,7 @@ class ReadContext:
     trust_last_updated: bool = False
     delays: Mapping[str, int] = field(default_factory=lambda: DELAYS)
     subjects: frozenset[str] | None = None
+    stitch_to: int | None = None
 
     def subject(self, identifier: str) -> int:
         """The subject id of an identifier of this site's namespace."""

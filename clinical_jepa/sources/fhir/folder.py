@@ -6,7 +6,7 @@ An NDJSON export splits a patient over files; a Bundle holds all. Both are looke
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -66,13 +66,14 @@ def plain_id(reference: str) -> str:
 
 
 def _bodies(path: Path) -> Iterator[Json]:
-    for file in _needed(path):
+    for file in needed(path):
         for item in items(file):
             if item.body is not None:
                 yield item.body
 
 
-def _needed(path: Path) -> Iterable[Path]:
+def needed(path: Path) -> list[Path]:
+    """The files that must be looked through before ``path`` is read."""
     kind = _kind(path)
     wanted = {"Patient"} | ({"Encounter"} if kind in ("Patient", "Condition") else set())
     beside = {file for file in path.parent.glob("*.ndjson*") if _kind(file) in wanted}

@@ -1,0 +1,163 @@
+"""Sources into the store: what is new, unit by unit, each in one commit, whatever was refused kept with its reason.
+
+A unit whose bytes were ingested before is skipped; rows that came before are the same rows. An interruption leaves the
+units committed so far, and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clinical_jepa.records.batch import Mode, SourceBatch
+from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.sources import catalog
+from clinical_jepa.sources.catalog import Found
+from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.stitch import Beginnings, stitched
+
+if TYPE_CHECKING:
+    from clinical_jepa.store.events import Store
+    from clinical_jepa.store.writing import Appended, Prepare
+
+Progress = Callable[[int, int], None]  # units done, units in all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What came of one kind of source. ``files`` were read, ``skipped`` were in the store already.
+
+    ``clamped`` and ``assumed`` (history) are rows whose available time rests on ``time``; ``clock_faults`` (live) are rows
+    that their source says it reported after we received them. Both are kept, and marked.
+    """
+
+    files: int = 0
+    skipped: int = 0
+    events: int = 0
+    signals: int = 0
+    images: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    clamped: int = 0
+    assumed: int = 0
+    clock_faults: int = 0
+    ignored: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestReport:
+    """``reasons`` counts rejections by reason, ``ignored`` what is no fact of this system, by kind."""
+
+    sources: Mapping[str, Counts]
+    reasons: Mapping[str, int]
+    ignored: Mapping[str, int]
+
+    @property
+    def total(self) -> Counts:
+        """All kinds together."""
+        return sum(self.sources.values(), Counts())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tally:
+    sources: dict[str, Counts] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def add(self, kind: str, counts: Counts) -> None:
+        self.sources[kind] = self.sources.get(kind, Counts()) + counts
+
+
+def ingest(
+    paths: Sequence[Path],
+    store: Store,
+    *,
+    mode: Mode,
+    now: Callable[[], int],
+    context: ReadContext,
+    prepare: Prepare,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Read everything at or below ``paths`` into the store; ``BadRequest`` where there is nothing that can be read.
+
+    With ``context.stitch_to`` each subject is shifted whole (``sources.stitch``), which reads everything twice.
+    """
+    units = _units(paths, context)
+    beginnings = None if context.stitch_to is None else _beginnings(units, context.stitch_to)
+    tally = _Tally()
+    for number, (found, site) in enumerate(units, start=1):
+        key = _key(found, site)
+        if store.has_file(key):
+            tally.add(found.kind, Counts(skipped=1))
+        else:
+            batches = [
+                batch if beginnings is None else stitched(batch, beginnings) for batch in catalog.read(found, site)
+            ]
+            appended = store.append(batches, mode=mode, now=now, prepare=prepare, file_hash=key)
+            tally.add(found.kind, _counts(appended, batches))
+            _note(batches, tally)
+        if progress is not None:
+            progress(number, len(units))
+    return IngestReport(sources=tally.sources, reasons=tally.reasons, ignored=tally.ignored)
+
+
+def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, ReadContext]]:
+    units: dict[Found, ReadContext] = {}
+    for path in paths:
+        if not path.exists():
+            raise BadRequest(f"there is no {path}; nothing was ingested")
+        for found in catalog.find(path):
+            units.setdefault(found, replace(context, root=path))
+    if not units:
+        named = ", ".join(str(path) for path in paths) or "no folder given"
+        raise BadRequest(
+            f"nothing to read in {named}: looked for FHIR (.ndjson, .json, also .gz), MIMIC-III tables "
+            "(PATIENTS.csv beside the others), WFDB headers (.hea) and DICOM files; nothing was ingested"
+        )
+    return list(units.items())
+
+
+def _beginnings(units: Sequence[tuple[Found, ReadContext]], start: int) -> Beginnings:
+    beginnings = Beginnings(start=start)
+    for found, site in units:
+        beginnings.note(catalog.read(found, site))
+    return beginnings
+
+
+def _key(found: Found, site: ReadContext) -> str:
+    """What makes this unit the same as one read before: its bytes, those it refers to, and how it is read."""
+    digest = hashlib.blake2b(
+        f"{found.kind}|{site.namespace}|{site.stitch_to}|{found.path.name}".encode(), digest_size=16
+    )
+    for path in catalog.parts(found):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def _counts(appended: Appended, batches: Sequence[SourceBatch]) -> Counts:
+    return Counts(
+        files=1,
+        events=appended.events,
+        signals=appended.signals,
+        images=appended.images,
+        rejected=appended.rejections,
+        duplicates=appended.duplicates,
+        clamped=appended.bases.get("clamped", 0),
+        assumed=appended.bases.get("assumed", 0),
+        clock_faults=appended.bases.get("receipt-clock-fault", 0),
+        ignored=sum(sum(batch.ignored.values()) for batch in batches),
+    )
+
+
+def _note(batches: Sequence[SourceBatch], tally: _Tally) -> None:
+    for batch in batches:
+        tally.reasons.update(rejection.reason for rejection in batch.rejections)
+        tally.ignored.update(batch.ignored)

@@ -1,0 +1,103 @@
+"""A stitched ward: subjects of different years put side by side, each shifted whole to one start, and named so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clinical_jepa.records.batch import ImageItem, SignalPiece, SourceBatch
+from clinical_jepa.vocabulary.identity import content_id
+
+_STATICS = ("MEDS_BIRTH", "GENDER//F", "GENDER//M")
+_NEVER = np.iinfo(np.int64).max
+Item = TypeVar("Item", SignalPiece, ImageItem)
+Rank = Literal["admission", "fact", "known"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginnings:
+    """The earliest admission, fact and availability of every subject of the batches noted so far."""
+
+    start: int  # where they are all moved to
+    earliest: dict[Rank, dict[int, int]] = field(default_factory=lambda: {"admission": {}, "fact": {}, "known": {}})
+
+    def note(self, batches: Iterable[SourceBatch]) -> None:
+        """Look at these batches too; nothing of them is kept."""
+        for batch in batches:
+            events = batch.events
+            admitted = pc.starts_with(events["code"], "HOSPITAL_ADMISSION")
+            static = pc.is_in(events["code"], pa.array(_STATICS))
+            self._least("admission", events.filter(admitted), "time")
+            self._least("fact", events.filter(pc.invert(static)), "time")
+            self._least("known", events, "available_time")
+            facts = self.earliest["fact"]
+            of_items = [(one.subject_id, one.time) for one in batch.signals] + [
+                (one.subject_id, one.time) for one in batch.images
+            ]
+            for subject, time in of_items:
+                facts[subject] = min(time, facts.get(subject, _NEVER))
+
+    def shift(self, subject_id: int) -> int:
+        """How far a subject moves: its first admission, else its first fact, comes to lie at ``start``."""
+        for times in self.earliest.values():
+            if subject_id in times:
+                return self.start - times[subject_id]
+        return 0
+
+    def _least(self, rank: Rank, events: pa.Table, column: str) -> None:
+        if events.num_rows == 0:
+            return
+        least = events.group_by("subject_id").aggregate([(column, "min")])
+        times = least[f"{column}_min"].cast(pa.int64()).to_pylist()
+        for subject, time in zip(least["subject_id"].to_pylist(), times, strict=True):
+            if time is not None:
+                self.earliest[rank][subject] = min(time, self.earliest[rank].get(subject, _NEVER))
+
+
+def stitched(batch: SourceBatch, beginnings: Beginnings) -> SourceBatch:
+    """The batch at its new times, with sources ``stitched:…`` and ids of their own."""
+    return replace(
+        batch,
+        events=_events(batch.events, beginnings),
+        signals=tuple(_moved(piece, beginnings) for piece in batch.signals),
+        images=tuple(
+            replace(_moved(image, beginnings), fact_id=_id(image.fact_id, beginnings)) for image in batch.images
+        ),
+        rejections=tuple(replace(one, source=f"stitched:{one.source}") for one in batch.rejections),
+    )
+
+
+def _events(events: pa.Table, beginnings: Beginnings) -> pa.Table:
+    subjects = events["subject_id"].to_pylist()
+    shifts = pa.array([beginnings.shift(subject) for subject in subjects], pa.int64())
+    for name in ("time", "available_time"):
+        moved = pc.add(events[name].cast(pa.int64()), shifts).cast(pa.timestamp("us"))
+        events = _with(events, name, moved)
+    for name in ("event_id", "fact_id"):
+        events = _with(events, name, pa.array([_id(one, beginnings) for one in events[name].to_pylist()], pa.string()))
+    return _with(events, "source", pc.binary_join_element_wise("stitched", events["source"], ":"))
+
+
+def _with(events: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    place = events.schema.get_field_index(name)
+    return events.set_column(place, events.schema.field(place), column)
+
+
+def _moved(item: Item, beginnings: Beginnings) -> Item:
+    shift = beginnings.shift(item.subject_id)
+    return replace(
+        item,
+        time=item.time + shift,
+        available_time=item.available_time + shift,
+        source=f"stitched:{item.source}",
+        event_id=_id(item.event_id, beginnings),
+    )
+
+
+def _id(original: str, beginnings: Beginnings) -> str:
+    return content_id("stitched", beginnings.start, original)
