@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from clinical_jepa.forecast.policies import seal
+from clinical_jepa.forecast.tasks import load_task
 from clinical_jepa.records.events import EVENTS
+from clinical_jepa.records.forecasts import Policy
 from clinical_jepa.records.instant import MINUTE
 from clinical_jepa.records.views import PATCH_CHANNELS, PATCH_SAMPLES, Items, Patches, Pictures, Slice
 from clinical_jepa.vocabulary.codes import by_name, code_id
@@ -56,3 +59,26 @@ def build_events(rows, subject=1) -> pa.Table:
         "status": ["final"] * len(rows),
     }
     return pa.Table.from_pydict(columns, schema=EVENTS)
+
+
+def build_policy(**changes) -> Policy:
+    """A sealed policy of model "m" that calibrates nothing, with these fields changed."""
+    fields = {
+        "policy_id": "",
+        "model_id": "m",
+        "task": load_task("deterioration-8h"),
+        "calibration_scores": np.array([-1.0, 0.0, 1.0]),
+        "calibration_p0": np.array([0.0, 0.1, 0.5]),
+        "calibration_p1": np.array([0.1, 0.3, 0.9]),
+        "band_margin": np.zeros((4, 4)),
+        "novelty_scores": np.arange(1.0, 100.0),
+        "novelty_alpha": 0.02,
+        "threshold": 0.3,
+        "clear_below": 0.2,
+        "clear_after": 60 * MINUTE,
+        "silence": 60 * MINUTE,
+        "vitals_max_age": 360 * MINUTE,
+        "expire_after": 480 * MINUTE,
+        "recipients": ("charge-nurse",),
+    }
+    return seal(Policy(**{**fields, **changes}))
