@@ -9,6 +9,7 @@ import typer
 
 from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Config, Json, Store
+from clinical_jepa.wiring import tables
 
 quarantine = typer.Typer(help="What was refused, why, and its original bytes.", no_args_is_help=True)
 
@@ -31,7 +32,7 @@ def simulate(
         summary = road.simulate(
             out, subjects=subjects, hours=hours, seed=seed, records_only=records_only, progress=tell
         )
-    options.show(summary, as_json=as_json, text=lambda: options.table([summary], title=f"simulated ward in {out}"))
+    options.show(summary, as_json=as_json, text=lambda: tables.text([summary], title=f"simulated ward in {out}"))
 
 
 def ingest(
@@ -76,7 +77,7 @@ def quarantine_list(store: Store = None, as_json: Json = False) -> None:
     options.show(
         {"counts": counts, "rows": rows},
         as_json=as_json,
-        text=lambda: f"{options.table(counts)}\n\n{options.table(shown)}",
+        text=lambda: f"{tables.text(counts)}\n\n{tables.text(shown)}",
     )
 
 
@@ -137,7 +138,7 @@ def subjects(
     options.show(
         {"subjects": rows, "available_basis": bases},
         as_json=as_json,
-        text=lambda: f"{options.table(rows)}\n\navailability rests on: {bases}",
+        text=lambda: f"{tables.text(rows)}\n\navailability rests on: {bases}",
     )
 
 
@@ -163,4 +164,4 @@ def timeline(
         options.note(f"written: {out}")
         return
     rows = inspect.timeline_rows(aligned)
-    options.show(rows, as_json=as_json, text=lambda: options.table(rows))
+    options.show(rows, as_json=as_json, text=lambda: tables.text(rows))

@@ -9,6 +9,7 @@ import typer
 
 from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Config, Json, Store
+from clinical_jepa.wiring import tables
 
 check = typer.Typer(
     help="The guards as commands: what was tried, what was found; exit status 1 where one fails.", no_args_is_help=True
@@ -90,7 +91,7 @@ def config_show(file: Config = None, as_json: Json = False) -> None:
     from clinical_jepa.wiring import road
 
     rows = [{"key": key, "value": value, "from": origin} for key, value, origin in road.shown(file)]
-    options.show(rows, as_json=as_json, text=lambda: options.table(rows))
+    options.show(rows, as_json=as_json, text=lambda: tables.text(rows))
 
 
 def doctor(store: Store = None, as_json: Json = False) -> None:
@@ -101,5 +102,5 @@ def doctor(store: Store = None, as_json: Json = False) -> None:
     from clinical_jepa.wiring import doctor as ward_doctor
 
     findings = ward_doctor.findings(options.settings(paths_store=store))
-    options.show(findings, as_json=as_json, text=lambda: options.table(findings))
+    options.show(findings, as_json=as_json, text=lambda: tables.text(findings))
     raise typer.Exit(1 if any(finding["state"] == "wrong" for finding in findings) else 0)

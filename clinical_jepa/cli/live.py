@@ -8,6 +8,7 @@ import typer
 
 from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Clock, Config, Json, Model, Store
+from clinical_jepa.wiring import tables
 
 
 def backtest(
@@ -27,7 +28,7 @@ def backtest(
     settings = options.settings(config, paths_store=store, paths_model=model)
     with road.progress("backtest") as tell:
         report = road.backtest(settings, start=start, end=end, progress=tell)
-    options.show(report, as_json=as_json, text=lambda: options.table([road.flat(report)]))
+    options.show(report, as_json=as_json, text=lambda: tables.text([tables.flat(report)]))
 
 
 def tick(
@@ -44,7 +45,7 @@ def tick(
     from clinical_jepa.wiring import ward
 
     report = ward.tick(options.settings(config, paths_store=store, paths_model=model, ward_clock=clock))
-    options.show(report, as_json=as_json, text=lambda: options.table([report]))
+    options.show(report, as_json=as_json, text=lambda: tables.text([report]))
     raise typer.Exit(3 if report["abstentions"] else 0)
 
 

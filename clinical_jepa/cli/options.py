@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,18 +29,6 @@ def settings(config: Path | None = None, **flags: Any) -> Any:
 def show(value: Any, *, as_json: bool, text: Callable[[], str]) -> None:
     """JSON for machines, text for people."""
     print(json.dumps(value, indent=1, default=str) if as_json else text())
-
-
-def table(rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> str:
-    """Rows as an aligned plain table; the keys of the first row are the head."""
-    if not rows:
-        return "(nothing)"
-    head = list(rows[0])
-    cells = [head, *[["" if row.get(key) is None else str(row.get(key)) for key in head] for row in rows]]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([title, *lines] if title else lines)
 
 
 def note(text: str) -> None:

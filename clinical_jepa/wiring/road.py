@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clinical_jepa.wiring import compose
+from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.wiring import compose, tables
 from clinical_jepa.wiring import settings as configuration
 from clinical_jepa.wiring.settings import Settings
 
@@ -62,12 +63,6 @@ def basis(settings: Settings, *, with_model: bool = False) -> str:
     return content_id(str(Path(settings.paths.store).resolve()), store.watermark, code_map_hash(), model)
 
 
-def flat(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The scalar entries of a report, floats to four figures: for one line of a table."""
-    scalars = {key: value for key, value in report.items() if isinstance(value, bool | int | float | str)}
-    return {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in scalars.items()}
-
-
 def pretrain(
     settings: Settings,
     *,
@@ -89,3 +84,55 @@ def pretrain(
         config = replace(config, latent_weight=latent_weight)
     store = compose.store(settings)
     return train(store, Path(settings.paths.model), config, subjects=None, progress=progress)
+
+
+def ingest_summary(
+    settings: Settings,
+    sources: Sequence[Path | str],
+    *,
+    mode: str,
+    stitch: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Counts by source, in all, and of refusals by reason. Live rows carry the ward clock's time."""
+    from clinical_jepa.ingest import ingest
+
+    if mode not in ("live", "history"):
+        raise BadRequest(f"--as {mode}: live (available from now on) or history (by the sources' own times) is meant")
+    store = compose.store(settings, create=True)
+    report = ingest(
+        [Path(source) for source in sources],
+        store,
+        mode="live" if mode == "live" else "history",
+        now=compose.clock(settings).now,
+        context=compose.context(settings, Path(sources[0])),
+        prepare=compose.prepare(),
+        progress=progress,
+        stitch_to=None if stitch is None else compose.instant(stitch),
+    )
+    counts = {source: asdict(count) for source, count in report.sources.items()}
+    return {
+        "sources": counts,
+        "total": asdict(report.total),
+        "reasons": dict(report.reasons),
+        "ignored": dict(report.ignored),
+    }
+
+
+def ingest_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row a source, and the sum."""
+    return [{"source": source} | counts for source, counts in {**summary["sources"], "all": summary["total"]}.items()]
+
+
+def ingest_text(summary: Mapping[str, Any]) -> str:
+    """What came, and why something was refused."""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary["reasons"].items()))
+    refused = f"\nquarantined: {reasons} (clinical-jepa quarantine list)" if reasons else ""
+    return tables.text(ingest_rows(summary)) + refused
+
+
+def ingest_markdown(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """The artifact of the ingest flow: counts and reasons, no name of a patient or file."""
+    return "\n\n".join(
+        f"{tables.markdown(ingest_rows(item))}\n\nquarantined: {item['reasons'] or 'nothing'}" for item in summaries
+    )
