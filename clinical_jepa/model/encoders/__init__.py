@@ -1,0 +1,1 @@
+"""One encoder a kind of arrival; each returns one vector an item."""
