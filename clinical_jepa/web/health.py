@@ -68,11 +68,7 @@ def read_health(state: WardState, config: WebConfig) -> Health:
     relay_runs = _alive(heartbeats.get(RELAY), wall, config.relay_quiet_s)
     notices = [
         *_routing(unrouted, relay_runs, heartbeats.get(RELAY), wall),
-        *(
-            Notice(level="warn", name="feed", text=f"{feed.source} is silent: newest {age(feed.age)} ago")
-            for feed in feeds
-            if feed.late
-        ),
+        *_silent(feeds),
         *_clock_faults(state),
     ]
     return Health(
@@ -112,19 +108,21 @@ def _routing(unrouted: int, relay_runs: bool, seen: int | None, wall: int) -> It
             level="bad", name="routing", text=f"Alerts not routed: {unrouted}. Nobody was told; use the phone."
         )
     if not relay_runs:
-        since = "it has not been started" if seen is None else f"no sign of life for {age(wall - seen)}"
+        since = "has not been started" if seen is None else f"has given no sign of life for {age(wall - seen)}"
         yield Notice(
             level="bad" if unrouted else "warn",
             name="relay",
-            text=f"Alerts are not being carried to people: relay, {since}.",
+            text=f"Alerts are not carried to people now: the relay {since}.",
         )
+
+
+def _silent(feeds: tuple[FeedHealth, ...]) -> Iterator[Notice]:
+    late = [f"{feed.source} (newest {age(feed.age)} ago)" for feed in feeds if feed.late]
+    if late:
+        yield Notice(level="warn", name="feed", text=f"Silent for longer than expected: {', '.join(late)}.")
 
 
 def _clock_faults(state: WardState) -> Iterator[Notice]:
     faults = state.store.faults().get("receipt-clock-fault", 0)
     if faults:
-        yield Notice(
-            level="note",
-            name="clock",
-            text=f"{faults} rows came from sources whose clock is ahead of ours; kept and marked.",
-        )
+        yield Notice(level="note", name="clock", text=f"{faults} rows from a clock ahead of ours, kept and marked")
