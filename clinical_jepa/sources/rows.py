@@ -6,6 +6,7 @@ A row that fails becomes a ``Rejection`` with its original bytes; the rest goes 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -47,7 +48,7 @@ class Fact:
 class Rows:
     """A growing batch of events and rejections of one source."""
 
-    events: list[tuple] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
 
     def add(self, fact: Fact, origin: Origin) -> bool:

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from clinical_jepa.records.instant import to_us
+
 TABLES = (
     "PATIENTS",
     "ADMISSIONS",
@@ -60,15 +62,19 @@ def load(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
 
 
 def instants(zone: ZoneInfo, *columns: str) -> list[pl.Expr]:
-    """The named text columns as µs UTC (int64); null where they hold no time."""
-    return [
-        pl.col(column)
-        .str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
-        .dt.replace_time_zone(zone.key, ambiguous="earliest", non_existent="null")
-        .dt.timestamp("us")
-        .alias(column)
-        for column in columns
-    ]
+    """The named text columns as µs UTC (int64); null where they hold no time.
+
+    Dates lie in 2100 to 2200, where polars' own zones know no summer time any more and Python's do: as the other
+    sources use Python's, so does this one.
+    """
+    return [_instant(pl.col(column), zone).alias(column) for column in columns]
+
+
+def _instant(column: pl.Expr, zone: ZoneInfo) -> pl.Expr:
+    clock = column.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    if zone.key == "UTC":
+        return clock.dt.timestamp("us")
+    return clock.map_elements(lambda moment: to_us(moment.replace(tzinfo=zone)), return_dtype=pl.Int64)
 
 
 def look_through(folder: Path, zone: ZoneInfo) -> Folder:
