@@ -1,0 +1,1 @@
+"""Visible data → slices of arrivals for the model, time-aligned windows for people. Pure: it never sees the store."""
