@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clinical_jepa.records.alerts import OPEN, Acknowledgement, Alert, AlertState, Cause, Transition
 from clinical_jepa.records.events import EVENTS, IMAGES, REJECTIONS, SIGNALS
@@ -88,26 +89,28 @@ class FakeStore:
     rejected: int = 0
     faults_: dict[str, int] = field(default_factory=dict)
     watermark: int = 1
+    _tables: dict[tuple[int, int], pa.Table] = field(default_factory=dict)
 
     def reload(self) -> None:
         return None
 
     def _visible(self, since: int, until: int, subject: int | None) -> Arrivals:
-        def table(rows: list[dict[str, object]], schema: pa.Schema) -> pa.Table:
-            kept = [
-                row for row in rows if since < row["available_time"] <= until and subject in (None, row["subject_id"])
-            ]
-            return pa.Table.from_pylist(
-                sorted(kept, key=lambda row: (row["available_time"], row["time"])), schema=schema
-            )
+        def seen(rows: list[dict[str, object]], schema: pa.Schema) -> pa.Table:
+            table = self._tables.get((id(rows), len(rows)))
+            if table is None:
+                ordered = sorted(rows, key=lambda row: (row["available_time"], row["time"]))
+                table = self._tables[id(rows), len(rows)] = pa.Table.from_pylist(ordered, schema=schema)
+            available = table["available_time"].cast(pa.int64())
+            kept = pc.and_(pc.greater(available, since), pc.less_equal(available, until))
+            return table.filter(kept if subject is None else pc.and_(kept, pc.equal(table["subject_id"], subject)))
 
         return Arrivals(
             since=since,
             until=until,
-            events=table(self.rows, EVENTS),
-            signals=table(self.signals, SIGNALS),
-            images=table(self.images, IMAGES),
-            origins={row["subject_id"]: since for row in self.rows if subject in (None, row["subject_id"])},
+            events=seen(self.rows, EVENTS),
+            signals=seen(self.signals, SIGNALS),
+            images=seen(self.images, IMAGES),
+            origins={found: since for found in {row["subject_id"] for row in self.rows} if subject in (None, found)},
             rewind={},
             late_rows=0,
             watermark=self.watermark,

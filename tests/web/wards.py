@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from functools import cache
 
 import numpy as np
 
@@ -109,15 +110,16 @@ def bands(at: int) -> tuple[Band, ...]:
     )
 
 
+@cache
+def rows_of_all() -> tuple[dict[str, object], ...]:
+    sick = {RAISED: 1.0, ANSWERED: 0.8, IN_EVENT: 1.1}
+    quiet_since = {STALE: NOW - 5 * HOUR}
+    rows = (patient(subject, sick=sick.get(subject, 0.1), until=quiet_since.get(subject, NOW)) for subject in BEDS)
+    return tuple(row for own in rows for row in own)
+
+
 def store() -> FakeStore:
-    rows = []
-    for subject in BEDS:
-        rows += patient(
-            subject,
-            sick={RAISED: 1.0, ANSWERED: 0.8, IN_EVENT: 1.1}.get(subject, 0.1),
-            until=NOW - (5 * HOUR if subject == STALE else 0),
-        )
-    made = FakeStore(rows=rows, identifiers={subject: f"{subject:06d}" for subject in BEDS})
+    made = FakeStore(rows=list(rows_of_all()), identifiers={subject: f"{subject:06d}" for subject in BEDS})
     made.feeds_ = [
         FakeFeed("fhir", NOW - 12 * MINUTE, 5120),
         FakeFeed("wfdb:numerics", NOW - MINUTE, 9000),

@@ -56,6 +56,7 @@ def panel(frame: Frame, top: float, height: float, title: str, unit: str) -> Mar
             ),
             element("text", title, x=0, y=top + 16, class_="title"),
             element("text", unit, x=0, y=top + 33, class_="unit"),
+            element("text", title, x=frame.x(frame.now) + 8, y=top + 16, class_="title-again"),
         ]
     )
 
@@ -84,11 +85,11 @@ def time_axis(frame: Frame, top: float) -> Markup:
     return together(labels) + element("text", f"times in {frame.zone.key}", x=0, y=top + 15, class_="tick")
 
 
-def now_line(frame: Frame, bottom: float) -> Markup:
-    """The line that parts what was seen from what is forecast."""
+def now_line(frame: Frame, bottom: float, ahead: str) -> Markup:
+    """The line that parts what was seen from what is forecast; ``ahead`` says what stands to its right."""
     x = frame.x(frame.now)
     return (
         element("line", x1=x, x2=x, y1=18, y2=bottom, class_="now")
         + element("text", f"now {clock_time(frame.now, frame.zone)}", x=x, y=12, class_="tick middle strong")
-        + element("text", "forecast →", x=RIGHT, y=12, class_="tick end")
+        + element("text", ahead, x=RIGHT, y=12, class_="tick end")
     )

@@ -32,7 +32,7 @@ def risk_panel(frame: Frame, top: float, height: float, history: Sequence[Foreca
     limit = _limit(y, threshold) if threshold else Markup("")
     return together(
         [
-            panel(frame, top, height, "Risk", "% of the event"),
+            panel(frame, top, height, "Risk", "%"),
             ticks,
             *bands,
             element("path", d=line, class_="risk"),

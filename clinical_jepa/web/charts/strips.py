@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from markupsafe import Markup
 
@@ -35,10 +37,13 @@ def strip_words(strip: Strip) -> str:
     """Rate, unit and range of what is drawn: ``250 Hz, -0.2 to 1.1 mV, 10 s``."""
     samples = _newest(strip)
     usable = samples[np.isfinite(samples)]
-    span = (
-        f"{usable.min():.3g} to {usable.max():.3g} {printed_unit(strip.unit)}".strip() if len(usable) else "no values"
-    )
+    span = _span(float(usable.min()), float(usable.max()), printed_unit(strip.unit)) if len(usable) else "no values"
     return f"{strip.rate_hz:g} Hz, {span}, {len(samples) / strip.rate_hz:.0f} s"
+
+
+def _span(low: float, high: float, unit: str) -> str:
+    decimals = max(0, 1 - math.floor(math.log10(high - low))) if high > low else 2
+    return f"{low:.{decimals}f} to {high:.{decimals}f} {unit}".strip()
 
 
 def _newest(strip: Strip) -> np.ndarray:

@@ -50,10 +50,21 @@ def timeline_picture(frame: Frame, story: Story) -> Markup:
     top += _AIR if story.treatments else 0
     parts.append(risk_panel(frame, top, _RISK, story.risks, story.threshold))
     bottom = top + _RISK
-    parts += [_episodes(frame, story.episodes, top, bottom), now_line(frame, bottom), time_axis(frame, bottom)]
+    parts += [
+        _episodes(frame, story.episodes, top, bottom),
+        now_line(frame, bottom, _ahead(story)),
+        time_axis(frame, bottom),
+    ]
     return picture(
         WIDTH, bottom + 38, "Vital signs, forecast, treatments and risk over time", _hatch(), *parts, kind="timeline"
     )
+
+
+def _ahead(story: Story) -> str:
+    told = [series for series in story.vitals if series.bands]
+    if not told:
+        return "no forecast"
+    return "expired forecast, not current" if any(series.expired for series in told) else "forecast →"
 
 
 def _hatch() -> Markup:

@@ -60,6 +60,6 @@ async function ask() {
 document.addEventListener("pointerdown", () => { pressed = true; });
 for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => { setTimeout(() => { pressed = false; }, 50); });
 setInterval(() => { if (performance.now() - lastGood > PATIENCE) say(true); }, 1000);
-for (const box of document.querySelectorAll('[data-scroll="end"]')) box.scrollLeft = box.scrollWidth;
+for (const box of document.querySelectorAll('[data-scroll="now"]')) box.scrollLeft = 0.64 * box.scrollWidth - 0.6 * box.clientWidth;
 if (location.search.includes("said=")) setTimeout(() => history.replaceState(null, "", location.pathname), POLL * 1.5);
 setTimeout(ask, POLL);
