@@ -95,6 +95,8 @@ def ingest_summary(
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Counts by source, in all, and of refusals by reason. Live rows carry the ward clock's time."""
+    from dataclasses import replace
+
     from clinical_jepa.ingest import ingest
 
     if mode not in ("live", "history"):
@@ -105,10 +107,12 @@ def ingest_summary(
         store,
         mode="live" if mode == "live" else "history",
         now=compose.clock(settings).now,
-        context=compose.context(settings, Path(sources[0])),
+        context=replace(
+            compose.context(settings, Path(sources[0])),
+            stitch_to=None if stitch is None else compose.instant(stitch),
+        ),
         prepare=compose.prepare(),
         progress=progress,
-        stitch_to=None if stitch is None else compose.instant(stitch),
     )
     counts = {source: asdict(count) for source, count in report.sources.items()}
     return {

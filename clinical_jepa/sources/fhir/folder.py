@@ -28,7 +28,7 @@ class Folder:
     patients: dict[str, str]
     first_seen: dict[str, int]
     ends: dict[str, int]
-    infusions: frozenset[tuple[str, str, str]]
+    infusions: frozenset[tuple[str, str, int]]
 
     def identifier(self, reference: str) -> str | None:
         """The identifier behind a patient's id; None when the folder declares patients, but not this one."""
@@ -38,7 +38,7 @@ class Folder:
 def look_through(path: Path, zone: ZoneInfo) -> Folder:
     """What the files beside ``path``, as far as it needs them, and ``path`` itself tell."""
     folder = Folder(patients={}, first_seen={}, ends={}, infusions=frozenset())
-    infusions: set[tuple[str, str, str]] = set()
+    infusions: set[tuple[str, str, int]] = set()
     for body in _bodies(path):
         match body.get("resourceType"):
             case "Patient":
@@ -46,7 +46,7 @@ def look_through(path: Path, zone: ZoneInfo) -> Folder:
             case "Encounter":
                 _note_encounter(body, folder, zone)
             case "MedicationAdministration":
-                infusions |= _infusion(body)
+                infusions |= _infusion(body, zone)
     return Folder(
         patients=folder.patients, first_seen=folder.first_seen, ends=folder.ends, infusions=frozenset(infusions)
     )
@@ -98,7 +98,7 @@ def _note_encounter(body: Json, folder: Folder, zone: ZoneInfo) -> None:
         folder.ends[str(body.get("id"))] = end
 
 
-def _infusion(body: Json) -> set[tuple[str, str, str]]:
+def _infusion(body: Json, zone: ZoneInfo) -> set[tuple[str, str, int]]:
     try:
         coding = body["medicationCodeableConcept"]["coding"][0]["code"]
         if not {"rateQuantity", "rateRatio"} & set(body["dosage"]) or body["status"] in (
@@ -106,6 +106,6 @@ def _infusion(body: Json) -> set[tuple[str, str, str]]:
             "entered-in-error",
         ):
             return set()
-        return {(plain_id(body["subject"]["reference"]), coding, body["effectivePeriod"]["start"])}
-    except (KeyError, TypeError, IndexError, AttributeError):
+        return {(plain_id(body["subject"]["reference"]), coding, instant(body["effectivePeriod"]["start"], zone))}
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return set()

@@ -28,6 +28,9 @@ class Ignored:
     kind: str
 
 
+# their lastUpdated tells of the newest state of something that goes on, not of each of its facts
+_GOES_ON = ("stay", "treatment")
+
 Outcome = Fact | Refusal | Ignored
 
 
@@ -52,15 +55,15 @@ class Frame:
         version = self.meta.get("versionId", "1")
         return bool(version.isdigit()) and int(version) > 1
 
-    def updated(self, status: str) -> int | None:
+    def updated(self, status: str, kind: str | None) -> int | None:
         """``meta.lastUpdated`` where it may be used: version 1 of a site that vouches for it, or any correction.
 
         For a correction it is an upper bound, and too late never leaks; without it a correction would be known before
         anyone made it.
         """
         text = self.meta.get("lastUpdated")
-        use = status in REVISING or (self.context.trust_last_updated and not self.revised)
-        return self.instant(text) if text is not None and use else None
+        vouched = self.context.trust_last_updated and not self.revised and kind not in _GOES_ON
+        return self.instant(text) if text is not None and (vouched or status in REVISING) else None
 
     def known(
         self, time: int, *, status: str = "final", reported: str | None = None, kind: str | None = None
@@ -69,7 +72,7 @@ class Frame:
         return availability(
             time,
             reported=None if reported is None else self.instant(reported),
-            updated=None if reported is not None else self.updated(status),
+            updated=None if reported is not None else self.updated(status, kind),
             delay=None if kind is None else self.context.delays.get(kind),
         )
 

@@ -75,7 +75,7 @@ def _period(body: Json) -> tuple[str | None, str | None]:
 
 def _goes_on(body: Json, end: str, frame: Frame) -> bool:
     coding = body["medicationCodeableConcept"]["coding"][0]["code"]
-    return body["status"] == "completed" and (frame.reference, coding, end) in frame.folder.infusions
+    return body["status"] == "completed" and (frame.reference, coding, frame.instant(end)) in frame.folder.infusions
 
 
 def _row(
