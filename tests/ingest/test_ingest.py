@@ -1,0 +1,153 @@
+"""Sources into the store: once, whole units, whatever was refused kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from clinical_jepa.ingest import Counts
+from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.sources import catalog
+from clinical_jepa.store.events import Store
+from tests.ingest.builders import WARD, examples, rows, run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store", create=True)
+
+
+def test_the_report_counts_by_source(tmp_path: Path, store: Store) -> None:
+    report = run(examples(tmp_path), store)
+    assert report.sources["fhir"] == Counts(files=7, events=22, assumed=10, ignored=2)
+    tables = report.sources["mimic3"]
+    assert (tables.files, tables.rejected, tables.clamped) == (10, 7, 3)
+    assert report.reasons == {
+        "invalid": 2,
+        "implausible": 1,
+        "unknown-unit": 2,
+        "unknown-subject": 1,
+        "no-time": 1,
+    }
+    assert report.total.events == report.sources["fhir"].events + tables.events
+    assert sum(report.ignored.values()) == report.total.ignored
+
+
+def test_ingesting_twice_is_ingesting_once(tmp_path: Path, store: Store) -> None:
+    root = examples(tmp_path)
+    run(root, store)
+    before, watermark = rows(store), store.watermark
+    again = run(root, store)
+    assert again.total == Counts(skipped=17)
+    assert rows(store) == before
+    assert store.watermark == watermark
+
+
+def test_a_file_that_grew_is_read_again_and_only_its_new_rows_are_added(tmp_path: Path, store: Store) -> None:
+    root = examples(tmp_path)
+    run(root, store)
+    path = root / "fhir" / "Observation.ndjson"
+    more = orjson.loads(path.read_bytes().splitlines()[0]) | {"id": "hr9", "effectiveDateTime": "2026-01-05T10:00:00Z"}
+    path.write_bytes(path.read_bytes() + orjson.dumps(more) + b"\n")
+    report = run(root, store)
+    assert (report.sources["fhir"].files, report.total.events, report.total.duplicates) == (1, 1, 10)
+
+
+def test_observations_refused_for_want_of_their_patient_come_when_it_comes(tmp_path: Path, store: Store) -> None:
+    root = examples(tmp_path)
+    patients = root / "fhir" / "Patient.ndjson"
+    right = patients.read_bytes()
+    patients.write_bytes(right.replace(b"p000123", b"p000999"))
+    assert run(root, store).reasons["unknown-subject"] > 10
+    patients.write_bytes(right)
+    assert run(root, store).sources["fhir"].events == 22
+
+
+def test_live_rows_are_available_when_they_are_committed(tmp_path: Path, store: Store) -> None:
+    root = examples(tmp_path)
+    report = run(root, store, mode="live")
+    assert report.total.clock_faults > 0  # the example tables lie in 2150
+    assert report.sources["fhir"].clock_faults == 0
+    bases = {row["available_basis"] for row in rows(store)}
+    assert bases == {"receipt", "receipt-clock-fault"}
+    assert store.faults()["receipt-clock-fault"] == report.total.clock_faults
+    assert report.total.clamped == 0
+
+
+def test_a_reporting_time_after_our_receipt_is_kept_and_marked(tmp_path: Path, store: Store) -> None:
+    root = examples(tmp_path) / "fhir"
+    before_the_lactate = 1_767_606_000_000_000  # 2026-01-05T09:40:00Z
+    report = run(root, store, mode="live", now=before_the_lactate)
+    faults = [row for row in rows(store) if row["available_basis"] == "receipt-clock-fault"]
+    assert report.total.clock_faults == 4  # lactate twice, HbA1c, the diagnosis
+    assert {row["code"] for row in faults} == {"LOINC//2524-7", "LOINC//4548-4", "CONDITION//SNOMED//44054006"}
+
+
+@pytest.mark.parametrize("content", [None, "notes.txt"])
+def test_an_empty_folder_is_a_bad_request_that_says_what_was_looked_for(
+    content: str | None, tmp_path: Path, store: Store
+) -> None:
+    (tmp_path / "empty").mkdir()
+    if content:
+        (tmp_path / "empty" / content).write_text("nothing")
+    with pytest.raises(BadRequest, match=r"nothing to read .*\.ndjson.*PATIENTS\.csv.*\.hea.*DICOM"):
+        run(tmp_path / "empty", store)
+    assert store.watermark == 0
+
+
+def test_a_folder_that_is_not_there_is_a_bad_request(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(BadRequest, match="there is no"):
+        run(tmp_path / "nowhere", store)
+
+
+def test_progress_counts_units(tmp_path: Path, store: Store) -> None:
+    told: list[tuple[int, int]] = []
+    run(examples(tmp_path), store, progress=lambda done, of: told.append((done, of)))
+    assert told == [(number, 17) for number in range(1, 18)]
+
+
+def test_an_interruption_leaves_whole_units_and_the_next_run_goes_on(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = examples(tmp_path)
+    reference = Store.open(tmp_path / "reference", create=True)
+    run(root, reference)
+    plain, calls = catalog.read, 0
+
+    def interrupted(found: catalog.Found, context: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        batches = plain(found, context)
+        yield next(iter(batches))
+        if calls == 5:
+            raise KeyboardInterrupt
+        yield from batches
+
+    monkeypatch.setattr(catalog, "read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(root, store)
+    monkeypatch.undo()
+    reopened = Store.open(store.path)
+    assert reopened.watermark == 4
+    assert run(root, reopened).total.skipped == 4
+    ids = [sorted(row["event_id"] for row in rows(one)) for one in (reopened, reference)]
+    assert ids[0] == ids[1]
+
+
+def test_one_unreadable_file_does_not_stop_the_others(tmp_path: Path, store: Store) -> None:
+    root = examples(tmp_path)
+    (root / "mimic3" / "CHARTEVENTS.csv").write_text("row_id\n1\n")
+    (root / "fhir" / "Observation.ndjson").write_bytes(b'{"resourceType": "Observation"\n')
+    report = run(root, store)
+    assert report.reasons["unreadable"] == 2
+    assert report.sources["fhir"].events == 12
+    assert store.rejections().num_rows == report.total.rejected
+
+
+def test_a_single_file_can_be_named(store: Store) -> None:
+    report = run(WARD / "Observation.ndjson", store)
+    assert report.total.events == 10
+    assert report.total.files == 1

@@ -1,0 +1,116 @@
+"""A stitched ward: each subject shifted whole to one start."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from clinical_jepa.records.batch import ImageItem, SignalPiece, SourceBatch
+from clinical_jepa.records.instant import HOUR, MINUTE
+from clinical_jepa.sources.rows import Rows
+from clinical_jepa.sources.stitch import Beginnings, stitched
+from clinical_jepa.store.events import Store
+from tests.ingest.builders import examples, rows, run
+
+START = 1_767_600_000_000_000  # 2026-01-05T08:00:00Z
+
+
+def stitched_store(folder: Path) -> Store:
+    store = Store.open(folder / "stitched", create=True)
+    run(examples(folder), store, stitch_to=START)
+    return store
+
+
+def by_subject(store: Store) -> dict[int, list[dict[str, Any]]]:
+    found = defaultdict(list)
+    for row in rows(store):
+        found[row["subject_id"]].append(row)
+    return found
+
+
+def ordered(of_subject: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(
+        of_subject, key=lambda row: (row["available_time"], str(row["time"]), row["code"], str(row["text_value"]))
+    )
+
+
+def micros(moment: Any) -> int:
+    return int(pa.scalar(moment, pa.timestamp("us")).cast(pa.int64()).as_py())
+
+
+def test_every_admission_lies_at_the_start(tmp_path: Path) -> None:
+    for of_subject in by_subject(stitched_store(tmp_path)).values():
+        admitted = [micros(row["time"]) for row in of_subject if row["code"].startswith("HOSPITAL_ADMISSION")]
+        assert min(admitted) == START
+
+
+def test_intervals_within_a_subject_hold(tmp_path: Path) -> None:
+    plain = Store.open(tmp_path / "plain", create=True)
+    moved = by_subject(stitched_store(tmp_path))
+    run(tmp_path / "sources", plain)
+    for subject, of_subject in by_subject(plain).items():
+        shifts = set()
+        for before, after in zip(ordered(of_subject), ordered(moved[subject]), strict=True):
+            assert (before["code"], before["numeric_value"], before["status"]) == (
+                after["code"],
+                after["numeric_value"],
+                after["status"],
+            )
+            shifts.add(micros(after["available_time"]) - micros(before["available_time"]))
+            if before["time"] is not None:
+                shifts.add(micros(after["time"]) - micros(before["time"]))
+        assert len(shifts) == 1
+
+
+def test_sources_and_ids_are_their_own(tmp_path: Path) -> None:
+    store = stitched_store(tmp_path)
+    assert {row["source"].split(":")[0] for row in rows(store)} == {"stitched"}
+    assert set(store.rejections()["source"].to_pylist()) == {
+        "stitched:mimic3:CHARTEVENTS",
+        "stitched:mimic3:INPUTEVENTS_CV",
+    }
+    count = len(rows(store))
+    run(tmp_path / "sources", store)  # the same files unshifted are other rows
+    assert len(rows(store)) == 2 * count
+
+
+def test_signals_and_images_move_with_their_subject() -> None:
+    piece = SignalPiece(
+        subject_id=1,
+        channel="ECG",
+        time=5 * HOUR,
+        available_time=5 * HOUR + MINUTE,
+        available_basis="assumed",
+        rate_hz=1.0,
+        unit="mV",
+        quality=1.0,
+        quality_reason=None,
+        samples=np.zeros(60, np.float32),
+        source="wfdb",
+        event_id="a",
+    )
+    image = ImageItem(
+        subject_id=1,
+        time=7 * HOUR,
+        available_time=8 * HOUR,
+        available_basis="delay",
+        modality="CR",
+        view=None,
+        spacing_mm=None,
+        pixels=np.zeros((2, 2), np.float32),
+        source="dicom",
+        event_id="b",
+        fact_id="c",
+    )
+    batch = SourceBatch(events=Rows().table(), signals=(piece,), images=(image,))
+    beginnings = Beginnings(start=START)
+    beginnings.note([batch])
+    moved = stitched(batch, beginnings)
+    assert (moved.signals[0].time, moved.signals[0].available_time) == (START, START + MINUTE)
+    assert (moved.images[0].time, moved.images[0].available_time) == (START + 2 * HOUR, START + 3 * HOUR)
+    assert moved.images[0].fact_id != "c"
+    assert moved.signals[0].source == "stitched:wfdb"
