@@ -29,7 +29,7 @@ class WebConfig:
     poll_s: int = 5  # wall: how often an open page asks again
     trend_s: int = 8 * 3600
     chart_s: int = 12 * 3600
-    vitals_s: int = 12 * 3600  # older readings are not put on the list of beds
+    vitals_s: int = 12 * 3600  # readings that became available earlier are not put on the list of beds
     news2_s: int = 6 * 3600  # an older component counts as missing
     quiet: tuple[tuple[str, int], ...] = QUIET
     quiet_otherwise_s: int = 2 * 3600

@@ -12,12 +12,11 @@ from clinical_jepa.records.forecasts import Abstention, Forecast, Why
 from clinical_jepa.records.instant import SECOND
 from clinical_jepa.records.views import Arrivals
 from clinical_jepa.records.ward import Stay
-from clinical_jepa.timeline.stays import stays
+from clinical_jepa.timeline.stays import STAY_CODES, stays
 from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.readings import Newest, Reading, early_warning, newest, vitals_time
 from clinical_jepa.web.state import WardState
 
-MIN_INSTANT = 0
 FOREVER = 2**62
 
 Outcome = Forecast | Abstention
@@ -100,7 +99,7 @@ class _Known:
 def read_ward(state: WardState, config: WebConfig) -> Ward:
     """Everybody known to be here now, by risk; a patient without forecast is still listed."""
     now = state.clock.now()
-    visible = state.store.arrivals(MIN_INSTANT, now)
+    visible = state.store.arrivals(now - config.vitals_s * SECOND, now)
     alerts = state.ledger.alerts(open_only=True)
     known = _Known(
         now=now,
@@ -109,7 +108,7 @@ def read_ward(state: WardState, config: WebConfig) -> Ward:
         alerts={alert.subject_id: alert for alert in alerts},
         answers=answers(state, alerts),
     )
-    beds = [_bed(state, config, known, stay) for stay in stays(visible.events, now).values()]
+    beds = [_bed(state, config, known, stay) for stay in _present(state, now).values()]
     return Ward(now=now, beds=tuple(sorted(beds, key=_order)))
 
 
@@ -125,7 +124,7 @@ def read_bed(state: WardState, config: WebConfig, subject_id: int, visible: Arri
         alerts={alert.subject_id: alert for alert in alerts},
         answers=answers(state, alerts),
     )
-    stay = stays(visible.events, now).get(subject_id)
+    stay = _present(state, now).get(subject_id)
     gone = Stay(subject_id=subject_id, encounter_id=None, bed=None, admitted=now)
     return _bed(state, config, known, stay or gone), stay is not None
 
@@ -133,7 +132,8 @@ def read_bed(state: WardState, config: WebConfig, subject_id: int, visible: Arri
 def _bed(state: WardState, config: WebConfig, known: _Known, stay: Stay) -> Bed:
     now, subject = known.now, stay.subject_id
     outcomes = known.outcomes.get(subject, ())
-    seen = known.recent.get(subject, {})
+    oldest = now - config.vitals_s * SECOND
+    seen = {code: reading for code, reading in known.recent.get(subject, {}).items() if reading.time > oldest}
     alert = known.alerts.get(subject)
     return Bed(
         stay=stay,
@@ -142,11 +142,15 @@ def _bed(state: WardState, config: WebConfig, known: _Known, stay: Stay) -> Bed:
         outcome=outcomes[-1] if outcomes else None,
         trend=trend(outcomes),
         news2=early_warning(seen, not_before=now - config.news2_s * SECOND),
-        readings={code: reading for code, reading in seen.items() if reading.time > now - config.vitals_s * SECOND},
+        readings=seen,
         vitals_time=vitals_time(seen),
         alert=alert,
         answer=known.answers.get(alert.alert_id) if alert else None,
     )
+
+
+def _present(state: WardState, now: int) -> dict[int, Stay]:
+    return stays(state.store.with_codes(STAY_CODES, now), now, extents=state.store.extents(now))
 
 
 def standing(outcome: Outcome | None, now: int) -> Standing:

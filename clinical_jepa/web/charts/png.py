@@ -26,8 +26,9 @@ def _reduced(pixels: np.ndarray) -> np.ndarray:
     block = -(-max(pixels.shape) // _LARGEST)
     if block <= 1:
         return pixels
-    rows, columns = (size // block * block for size in pixels.shape)
-    blocks = pixels[:rows, :columns].reshape(rows // block, block, columns // block, block)
+    high, wide = (min(block, size) for size in pixels.shape)  # a picture narrower than a block keeps a column
+    rows, columns = pixels.shape[0] // high, pixels.shape[1] // wide
+    blocks = pixels[: rows * high, : columns * wide].reshape(rows, high, columns, wide)
     return np.asarray(blocks.mean(axis=(1, 3)))
 
 
