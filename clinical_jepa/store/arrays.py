@@ -1,0 +1,47 @@
+"""Flat float32 arrays: one ``.npy`` file a commit, read in place by reference ``arrays/<name>.npy#<first>:<count>``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from clinical_jepa.records.errors import BrokenStore
+from clinical_jepa.store.files import write_whole
+
+
+def write_arrays(root: Path, name: str, parts: Sequence[np.ndarray]) -> list[str]:
+    """One reference per part, in order; all parts lie end to end in ``root/name``."""
+    counts = [part.size for part in parts]
+    firsts = np.cumsum([0, *counts])
+
+    def write(file: BinaryIO) -> None:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (int(firsts[-1]),)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part, "<f4").tobytes())
+
+    write_whole(root / name, write)
+    return [f"{name}#{first}:{count}" for first, count in zip(firsts, counts, strict=False)]
+
+
+def samples(root: Path, reference: str) -> np.ndarray:
+    """The float32 array of a reference: a read-only view into the mapped file; ``BrokenStore`` where it is not there."""
+    try:
+        name, _, span = reference.partition("#")
+        first, count = (int(part) for part in span.split(":"))
+        flat = _mapped(str(root / name))
+    except (OSError, ValueError) as error:
+        raise BrokenStore(f"{reference} in {root} cannot be read ({error}); nothing was changed; restore it") from error
+    if first + count > flat.size:
+        raise BrokenStore(f"{reference} in {root} points past the end of its file ({flat.size} samples)")
+    return flat[first : first + count]
+
+
+@lru_cache(maxsize=128)  # open maps, not bytes
+def _mapped(path: str) -> np.ndarray:
+    # plain mmap through numpy, without its subclass: slicing a memmap costs ten times an array's
+    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)

@@ -1,0 +1,43 @@
+"""Files that are either whole or absent: written aside, synced, renamed; their folder synced too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+ASIDE = ".aside"  # suffix of a file that is still being written
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Make ``path`` hold what ``write`` writes, or leave it as it was. Call ``sync_folder`` before relying on the name."""
+    aside = path.with_name(path.name + ASIDE)
+    with aside.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(root: Path, folders: Iterable[str], keep: set[str]) -> int:
+    """How many files were removed from ``root/<folder>``: those not in ``keep`` ("folder/name"), left by a crash.
+
+    Only under the writer's lock: what is not in the manifest is then nobody's.
+    """
+    swept = 0
+    for folder in folders:
+        for path in (root / folder).iterdir():
+            if f"{folder}/{path.name}" not in keep:
+                path.unlink()
+                swept += 1
+    return swept

@@ -1,0 +1,88 @@
+"""The manifest: which files make up the store, and how many commits. It is renamed last, so it is the commit itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from clinical_jepa.records.errors import BrokenStore
+from clinical_jepa.store.crash_points import reached
+from clinical_jepa.store.files import sync_folder, write_whole
+
+SCHEMA_VERSION = 1
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One Parquet file of one kind. Instants in µs; null where the kind has no ``available_time``."""
+
+    kind: str
+    name: str  # "events/00000005.parquet"
+    rows: int
+    first_commit: int
+    last_commit: int
+    min_available: int | None
+    max_available: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Immutable; every commit writes a new one. ``clock`` is the newest available time given by a live commit."""
+
+    commit: int = 0
+    clock: int | None = None
+    segments: tuple[Segment, ...] = ()
+    arrays: tuple[str, ...] = ()  # "arrays/00000005.npy"
+    files: tuple[str, ...] = ()  # content hashes of ingested files
+
+    def names(self) -> set[str]:
+        """Every file that belongs to the store."""
+        return {segment.name for segment in self.segments} | set(self.arrays)
+
+    def of(self, kind: str, *, after: int = 0) -> list[Segment]:
+        """The segments of a kind that hold rows of commits later than ``after``."""
+        return [segment for segment in self.segments if segment.kind == kind and segment.last_commit > after]
+
+
+def exists(root: Path) -> bool:
+    """Whether ``root`` holds a store."""
+    return (root / NAME).is_file()
+
+
+def read(root: Path) -> Manifest:
+    """The newest manifest; ``BrokenStore`` when its bytes are not what was written or of another schema version."""
+    try:
+        content = json.loads((root / NAME).read_bytes())
+        body, check, version = content["body"], content["check"], content["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BrokenStore(f"{root / NAME} cannot be read ({error}); nothing was changed; restore the file") from error
+    if version != SCHEMA_VERSION:
+        raise BrokenStore(
+            f"{root / NAME} has schema version {version}; this program reads {SCHEMA_VERSION}; migrate it"
+        )
+    if check != _check(body):
+        raise BrokenStore(f"{root / NAME} fails its checksum; nothing was changed; restore the file from a backup")
+    segments = tuple(Segment(**segment) for segment in body["segments"])
+    return Manifest(**{**body, "segments": segments, "arrays": tuple(body["arrays"]), "files": tuple(body["files"])})
+
+
+def write(root: Path, manifest: Manifest) -> None:
+    """Commit: after this returns the store is what ``manifest`` says, also after a loss of power."""
+    body = asdict(manifest)
+    content = json.dumps({"schema_version": SCHEMA_VERSION, "check": _check(body), "body": body}).encode()
+    reached("append.before-manifest")
+    write_whole(root / NAME, lambda file: _put(file, content))
+    reached("append.after-manifest")
+    sync_folder(root)
+
+
+def _put(file: Any, content: bytes) -> None:
+    file.write(content)
+
+
+def _check(body: dict[str, Any]) -> str:
+    return blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()

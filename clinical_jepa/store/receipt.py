@@ -1,0 +1,119 @@
+"""What a batch becomes when it is committed: rows of every kind, stamped with when they could be known.
+
+*History* keeps the source's own answer. *Live* replaces it by the commit's instant. Several versions of one fact in one
+live commit are stamped one microsecond apart, in the order in which their source reported them: otherwise nothing would
+say which of them is the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clinical_jepa.records.batch import Identity, ImageItem, Rejection, SignalPiece
+from clinical_jepa.records.events import CROSSWALK, IMAGES, REJECTIONS, SIGNALS
+from clinical_jepa.records.instant import SECOND
+from clinical_jepa.vocabulary.identity import content_id
+
+REPORTED = ("issued", "last-updated")  # bases that are a claim of the source about when it reported
+
+
+def stamped(table: pa.Table, receipt: int | None) -> pa.Table:
+    """The rows as known from ``receipt`` on (live), or unchanged when it is None (history)."""
+    if receipt is None or not table.num_rows:
+        return table
+    claimed = table["available_time"].cast(pa.int64()).to_numpy()
+    reported = pc.is_in(table["available_basis"], pa.array(REPORTED)).to_numpy()
+    basis = np.where(reported & (claimed > receipt), "receipt-clock-fault", "receipt")
+    available = receipt + _version_order(table, claimed)
+    return _replaced(_replaced(table, "available_time", available), "available_basis", basis.astype(object))
+
+
+def newest_stamp(tables: Sequence[pa.Table]) -> int | None:
+    """The largest available time of the tables; None when all are empty."""
+    numbers = [pc.max(table["available_time"].cast(pa.int64())).as_py() for table in tables if table.num_rows]
+    return max(numbers, default=None)
+
+
+def _version_order(table: pa.Table, claimed: np.ndarray) -> np.ndarray:
+    """0 for the first reported version of its fact in this table, 1 for the next, …"""
+    if "fact_id" not in table.column_names:
+        return np.zeros(table.num_rows, np.int64)
+    frame = pl.DataFrame({"fact": pl.from_arrow(table["fact_id"]), "claimed": claimed})
+    return frame.select(pl.col("claimed").rank("ordinal").over("fact").cast(pl.Int64) - 1)["claimed"].to_numpy()
+
+
+def _replaced(table: pa.Table, column: str, values: np.ndarray) -> pa.Table:
+    field = table.schema.field(column)
+    return table.set_column(table.schema.get_field_index(column), field, pa.array(values).cast(field.type))
+
+
+def signal_rows(pieces: Sequence[SignalPiece], references: Sequence[str]) -> pa.Table:
+    """SIGNALS rows of pieces whose samples lie at ``references``."""
+    rows = [
+        {
+            **_shared(piece, SIGNALS),
+            "end_time": piece.time + round(piece.samples.size * SECOND / piece.rate_hz),
+            "samples": piece.samples.size,
+            "reference": reference,
+        }
+        for piece, reference in zip(pieces, references, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, SIGNALS)
+
+
+def image_rows(items: Sequence[ImageItem], references: Sequence[str], prepared: Sequence[str]) -> pa.Table:
+    """IMAGES rows of pictures that lie at ``references``, and as the encoder eats them at ``prepared``."""
+    rows = [
+        {
+            **_shared(item, IMAGES),
+            "rows": item.pixels.shape[0],
+            "columns": item.pixels.shape[1],
+            "spacing_row_mm": item.spacing_mm[0] if item.spacing_mm else None,
+            "spacing_column_mm": item.spacing_mm[1] if item.spacing_mm else None,
+            "reference": reference,
+            "prepared": ready,
+        }
+        for item, reference, ready in zip(items, references, prepared, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, IMAGES)
+
+
+def _shared(item: SignalPiece | ImageItem, schema: pa.Schema) -> dict[str, object]:
+    """The fields that record and schema call alike."""
+    return {
+        field.name: getattr(item, field.name)
+        for field in fields(item)
+        if field.name in schema.names and field.name != "samples"
+    }
+
+
+def rejection_id(rejection: Rejection) -> str:
+    """A hash of source, record, reason and original; where the file is the original, of its name."""
+    original = rejection.file if rejection.original is None else rejection.original.hex()
+    return content_id(rejection.source, rejection.record, rejection.reason, original)
+
+
+def rejection_rows(rejections: Sequence[Rejection], received: int) -> pa.Table:
+    """REJECTIONS rows, each refusal once."""
+    once = {rejection_id(rejection): rejection for rejection in rejections}
+    rows = [
+        {
+            **{name: getattr(rejection, name) for name in REJECTIONS.names[1:-1]},
+            "rejection_id": name_of,
+            "received_time": received,
+        }
+        for name_of, rejection in once.items()
+    ]
+    return pa.Table.from_pylist(rows, REJECTIONS)
+
+
+def identity_rows(identities: Sequence[Identity]) -> pa.Table:
+    """CROSSWALK rows, each identity once."""
+    rows = [{name: getattr(identity, name) for name in CROSSWALK.names} for identity in dict.fromkeys(identities)]
+    return pa.Table.from_pylist(rows, CROSSWALK)

@@ -1,0 +1,87 @@
+"""Parquet segments of every kind of row, each row with the number of the commit that brought it.
+
+The commit number is kept by compaction, so that a reader can tell for ever which rows came late, and so that a running
+reader takes from any later set of segments just the rows it has not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from clinical_jepa.records.errors import BrokenStore
+from clinical_jepa.records.events import CROSSWALK, EVENTS, IMAGES, REJECTIONS, SIGNALS
+from clinical_jepa.store.files import write_whole
+from clinical_jepa.store.manifest import Segment
+
+SCHEMAS = {"events": EVENTS, "signals": SIGNALS, "images": IMAGES, "quarantine": REJECTIONS, "crosswalk": CROSSWALK}
+COMMIT = pa.field("commit", pa.int64(), nullable=False)
+SEGMENT_ROWS = 500_000  # of a compacted segment: some tens of MB
+
+
+def with_commit(table: pa.Table, commit: int) -> pa.Table:
+    """The rows with the number of their commit."""
+    return table.append_column(
+        COMMIT, pa.array([commit], pa.int64()).take(pa.nulls(table.num_rows, pa.int8()).fill_null(0))
+    )
+
+
+def write_segment(root: Path, kind: str, stem: str, table: pa.Table) -> Segment:
+    """What the manifest will say of ``table`` (with its commit column), now on disk but not yet part of the store."""
+    name = f"{kind}/{stem}.parquet"
+    write_whole(
+        root / name,
+        lambda file: pq.write_table(table, file, compression="zstd", compression_level=1, write_page_checksum=True),
+    )
+    commits = pc.min_max(table["commit"]).as_py()
+    available = {"min": None, "max": None}
+    if "available_time" in table.column_names:
+        available = pc.min_max(table["available_time"].cast(pa.int64())).as_py()
+    return Segment(
+        kind=kind,
+        name=name,
+        rows=table.num_rows,
+        first_commit=commits["min"],
+        last_commit=commits["max"],
+        min_available=available["min"],
+        max_available=available["max"],
+    )
+
+
+def read_segments(
+    root: Path, kind: str, segments: Sequence[Segment], *, after: int = 0, columns: list[str] | None = None
+) -> pa.Table:
+    """The rows of commits later than ``after``, in no promised order; ``FileNotFoundError`` if compacted away meanwhile."""
+    schema = pa.schema([*SCHEMAS[kind], COMMIT])
+    wanted = pa.schema([schema.field(name) for name in columns]) if columns else schema
+    tables = [_read(root, segment, wanted, after) for segment in segments]
+    return pa.concat_tables([wanted.empty_table(), *tables])
+
+
+def _read(root: Path, segment: Segment, schema: pa.Schema, after: int) -> pa.Table:
+    try:
+        table = pq.read_table(root / segment.name, columns=schema.names, page_checksum_verification=True).cast(schema)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise BrokenStore(f"{root / segment.name} is damaged ({error}); nothing was changed; restore it") from error
+    if segment.first_commit <= after:
+        table = table.filter(pc.greater(table["commit"], after))
+    elif table.num_rows != segment.rows:
+        raise BrokenStore(f"{root / segment.name} holds {table.num_rows} rows, its manifest says {segment.rows}")
+    return table
+
+
+def merged(root: Path, kind: str, stem: str, segments: Sequence[Segment]) -> list[Segment]:
+    """The same rows in segments by time of at most ``SEGMENT_ROWS``; the old files stay until they are swept."""
+    table = read_segments(root, kind, segments)
+    if "available_time" in table.column_names:
+        table = table.sort_by([("available_time", "ascending"), ("event_id", "ascending")])
+    return [
+        write_segment(root, kind, f"{stem}-{number:04d}", table.slice(first, SEGMENT_ROWS))
+        for number, first in enumerate(range(0, table.num_rows, SEGMENT_ROWS))
+    ]
