@@ -1,0 +1,69 @@
+"""Which units a folder holds, and which files each of them rests on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clinical_jepa.sources import catalog
+from clinical_jepa.sources.catalog import Found
+from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.fhir import reader as fhir
+from clinical_jepa.sources.tables import reader as tables
+
+FHIR = Path(fhir.__file__).parent / "examples"
+MIMIC = Path(tables.__file__).parent / "examples" / "mimic3"
+MASTER = "p000123-2026-01-05-09-12/2 1 62.5 1000\np1_0001 500\n~ 100\np1_0002 400\n"
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """FHIR, tables, a WFDB record of two segments and a (headless) DICOM file."""
+    shutil.copytree(FHIR / "ward", tmp_path / "fhir")
+    shutil.copytree(MIMIC, tmp_path / "mimic3")
+    (tmp_path / "wfdb").mkdir()
+    (tmp_path / "wfdb" / "p000123-2026-01-05-09-12.hea").write_text(MASTER)
+    for name in ("p1_0001", "p1_0002"):
+        (tmp_path / "wfdb" / f"{name}.hea").write_text(f"{name} 1 62.5 500\n{name}.dat 16 1 16 0 0 0 0 ABP\n")
+        (tmp_path / "wfdb" / f"{name}.dat").write_bytes(bytes(1000))
+    (tmp_path / "dicom").mkdir()
+    (tmp_path / "dicom" / "one.dcm").write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "README.txt").write_text("not a source")
+    return tmp_path
+
+
+def test_units_come_by_kind_then_by_path(mixed: Path) -> None:
+    found = catalog.find(mixed)
+    assert [one.kind for one in found] == ["fhir"] * 7 + ["mimic3"] * 10 + ["wfdb"] + ["dicom"]
+    assert len({one.path for one in found}) == len(found)
+
+
+def test_every_kind_is_read(mixed: Path) -> None:
+    for kind in catalog.KINDS:
+        unit = next(one for one in catalog.find(mixed) if one.kind == kind)
+        assert list(catalog.read(unit, ReadContext(root=mixed)))
+
+
+def test_a_unit_rests_on_what_it_refers_to(mixed: Path) -> None:
+    def names(kind: catalog.Kind, path: str) -> list[str]:
+        return [part.name for part in catalog.parts(Found(kind=kind, path=mixed / path))]
+
+    assert names("fhir", "fhir/Observation.ndjson") == ["Observation.ndjson", "Patient.ndjson"]
+    assert names("fhir", "fhir/Patient.ndjson") == ["Encounter.ndjson", "Patient.ndjson"]
+    assert names("mimic3", "mimic3/LABEVENTS.csv") == ["ADMISSIONS.csv", "LABEVENTS.csv", "PATIENTS.csv"]
+    assert names("wfdb", "wfdb/p000123-2026-01-05-09-12.hea") == [
+        "p000123-2026-01-05-09-12.hea",
+        "p1_0001.dat",
+        "p1_0001.hea",
+        "p1_0002.dat",
+        "p1_0002.hea",
+    ]
+    assert names("dicom", "dicom/one.dcm") == ["one.dcm"]
+
+
+def test_a_record_rests_on_its_annotations_too(mixed: Path) -> None:
+    header = mixed / "wfdb" / "p000123-2026-01-05-09-12.hea"
+    header.with_suffix(".al").write_bytes(b"\0\0")
+    assert header.with_suffix(".al") in catalog.parts(Found(kind="wfdb", path=header))
