@@ -8,13 +8,13 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import INPUTS
 
-from clinical_jepa.wiring import road
+from clinical_jepa.wiring import road, tables, ward
 
 
 @task(cache_policy=INPUTS, persist_result=True)
 def run_backtest(store: str, model: str, basis: str) -> dict[str, Any]:
     """Alerts, burden and lead time. Cached on ``basis``: the store's and the model's content."""
-    return road.backtest(road.settings({"paths.store": store, "paths.model": model}))
+    return ward.backtest(road.settings({"paths.store": store, "paths.model": model}))
 
 
 @flow(name="backtest")
@@ -22,7 +22,9 @@ def backtest(store: str = "store", model: str = "model") -> dict[str, Any]:
     """What the alerts would have been, and what they would have cost."""
     settings = road.settings({"paths.store": store, "paths.model": model})
     report = run_backtest(store, model, road.basis(settings, with_model=True))
-    create_markdown_artifact(key="backtest", markdown=road.backtest_markdown(report), description="Alerts over history")
+    create_markdown_artifact(
+        key="backtest", markdown=tables.markdown([tables.flat(report)]), description="Alerts over history"
+    )
     return report
 
 

@@ -7,20 +7,22 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 
-from clinical_jepa.wiring import road
+from clinical_jepa.wiring import road, tables, ward
 
 
 @task(retries=2, retry_delay_seconds=[1, 5])
 def catch_up(store: str, model: str) -> dict[str, Any]:
     """Ticks that were due and had not happened; each is idempotent, so a loop that is alive loses nothing by this."""
-    return road.catch_up(road.settings({"paths.store": store, "paths.model": model}))
+    return ward.catch_up(road.settings({"paths.store": store, "paths.model": model}))
 
 
 @flow(name="monitor")
 def monitor(store: str = "store", model: str = "model") -> dict[str, Any]:
     """Whether ticks happened, how old the newest is, and how many were made up for."""
     report = catch_up(store, model)
-    create_markdown_artifact(key="monitor", markdown=road.catch_up_markdown(report), description="Ticks due and done")
+    create_markdown_artifact(
+        key="monitor", markdown=tables.markdown([tables.flat(report)]), description="Ticks due and done"
+    )
     return report
 
 

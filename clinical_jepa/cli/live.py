@@ -23,11 +23,11 @@ def backtest(
 
     Example: clinical-jepa backtest --model demo/model --store demo/store
     """
-    from clinical_jepa.wiring import road
+    from clinical_jepa.wiring import road, ward
 
     settings = options.settings(config, paths_store=store, paths_model=model)
     with road.progress("backtest") as tell:
-        report = road.backtest(settings, start=start, end=end, progress=tell)
+        report = ward.backtest(settings, start=start, end=end, progress=tell)
     options.show(report, as_json=as_json, text=lambda: tables.text([tables.flat(report)]))
 
 

@@ -98,7 +98,7 @@ def policy(settings: Settings) -> Policy:
         raise BadRequest(
             f"no policy at {path}; run: clinical-jepa fit --model {path.parent} --store {settings.paths.store}"
         )
-    return from_json(path.read_text(encoding="utf-8"))
+    return from_json(path.read_bytes())
 
 
 def forecaster(settings: Settings) -> Forecaster:
@@ -120,7 +120,11 @@ def ward(settings: Settings) -> Ward:
     from clinical_jepa.monitor.tick import Ward
 
     return Ward(
-        store=store(settings), ledger=ledger(settings), forecaster=forecaster(settings), policy=policy(settings)
+        store=store(settings),
+        ledger=ledger(settings),
+        forecaster=forecaster(settings),
+        policy=policy(settings),
+        simulated=settings.ward.simulated,
     )
 
 

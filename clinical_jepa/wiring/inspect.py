@@ -10,7 +10,7 @@ import numpy as np
 
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import HOUR, from_us, iso
-from clinical_jepa.wiring import compose
+from clinical_jepa.wiring import compose, road
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _one(settings: Settings, start: str) -> str:
     if len(matches) != 1:
         what = "no refusal" if not matches else f"{len(matches)} refusals"
         raise BadRequest(f"{what} with an id that starts with {start!r}; see: clinical-jepa quarantine list")
-    return matches[0]
+    return str(matches[0])
 
 
 def rejection_text(settings: Settings, start: str) -> str:
@@ -50,8 +50,6 @@ def rejection_text(settings: Settings, start: str) -> str:
 
 def replay(settings: Settings, start: str, mended: Path, *, mode: str) -> str:
     """Ingests a mended original; drops the refusal when nothing of it was refused again."""
-    from clinical_jepa.wiring import road
-
     rejection = _one(settings, start)
     summary = road.ingest_summary(settings, [mended], mode=mode)
     refused = summary["total"]["rejected"]
@@ -114,7 +112,7 @@ def _last(arrivals: Any) -> int:
     import pyarrow.compute as pc
 
     tables = (arrivals.events, arrivals.signals, arrivals.images)
-    return max(pc.max(table["available_time"].cast(pa.int64())).as_py() for table in tables if table.num_rows)
+    return int(max(pc.max(table["available_time"].cast(pa.int64())).as_py() for table in tables if table.num_rows))
 
 
 def timeline_rows(aligned: Window) -> list[dict[str, Any]]:
@@ -125,11 +123,11 @@ def timeline_rows(aligned: Window) -> list[dict[str, Any]]:
     rows = []
     for index, end in enumerate(aligned.edges[1:]):
         if aligned.observed[index].any():
-            values = [
+            values: list[str | None] = [
                 f"{value:g}" if seen else None
                 for value, seen in zip(aligned.values[index], aligned.observed[index], strict=True)
             ]
-            rows.append({"until": iso(int(end))} | dict(zip(names, values, strict=True)))
+            rows.append({"until": iso(int(end)), **dict(zip(names, values, strict=True))})
     return rows
 
 
