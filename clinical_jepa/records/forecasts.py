@@ -113,6 +113,7 @@ class Why(StrEnum):
     NO_VITALS = "no-vitals"
     STALE_VITALS = "stale-vitals"
     UNFAMILIAR = "unfamiliar"
+    NOT_PRESENT = "not-present"
 
 
 @dataclass(frozen=True, kw_only=True)

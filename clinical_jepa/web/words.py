@@ -20,6 +20,7 @@ _DECIMALS = {
     "10*3/uL": 1,
     "[U]/min": 2,
 }
+_COARSE = ("mmol/L", "mg/dL", "10*3/uL")  # of these, values from 20 up are printed whole
 _UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "ug/kg/min": "µg/kg/min", "[pH]": "", "{score}": "", "1": "", "10*3/uL": "×10³/µL",
           "[U]/min": "U/min"}  # fmt: skip
 _SHORT = {"heart_rate": "HR", "resp_rate": "RR", "spo2": "SpO₂", "temperature": "Temp", "sbp": "SBP", "dbp": "DBP", "map": "MAP",
@@ -86,7 +87,9 @@ def number(value: float | None, code: str) -> str:
     """A value with the decimals that suit its unit; an en dash for none."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.{_DECIMALS.get(unit_code(code), 0)}f}"
+    unit_ = unit_code(code)
+    decimals = 0 if unit_ in _COARSE and abs(value) >= 20 else _DECIMALS.get(unit_, 0)
+    return f"{value:.{decimals}f}"
 
 
 def unit_code(code: str) -> str:

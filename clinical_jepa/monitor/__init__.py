@@ -1,0 +1,1 @@
+"""The live system. Read ``tick.py``: it is the whole of it."""
