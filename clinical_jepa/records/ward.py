@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from clinical_jepa.records.alerts import Alert, Message, Transition
 from clinical_jepa.records.forecasts import Abstention, Forecast, Memory
@@ -52,6 +53,7 @@ class TickCommit:
     arrivals: int
     late_rows: int
     replayed: int
+    rewound: Mapping[int, int] = field(default_factory=dict)  # Arrivals.rewind: later snapshots of these are wrong
 
 
 @dataclass(frozen=True, kw_only=True)
