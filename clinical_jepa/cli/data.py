@@ -32,7 +32,7 @@ def simulate(
         summary = road.simulate(
             out, subjects=subjects, hours=hours, seed=seed, records_only=records_only, progress=tell
         )
-    options.show(summary, as_json=as_json, text=lambda: tables.text([summary], title=f"simulated ward in {out}"))
+    options.show(summary, as_json=as_json, text=lambda: tables.listing(summary))
 
 
 def ingest(

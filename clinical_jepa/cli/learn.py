@@ -32,7 +32,7 @@ def pretrain(
     settings = options.settings(config, paths_store=store, paths_model=out)
     with road.progress("pretrain") as tell:
         report = road.pretrain(settings, steps=steps, seed=seed, latent_weight=latent_weight, progress=tell)
-    options.show(report, as_json=as_json, text=lambda: tables.text([tables.flat(report)]))
+    options.show(report, as_json=as_json, text=lambda: tables.listing(report))
 
 
 def fit(
@@ -51,7 +51,7 @@ def fit(
     settings = options.settings(config, paths_store=store, paths_model=model, ward_task=task)
     with road.progress("fit") as tell:
         report = road.fit(settings, progress=tell)
-    options.show(report, as_json=as_json, text=lambda: tables.text([tables.flat(report)]))
+    options.show(report, as_json=as_json, text=lambda: tables.listing(report))
 
 
 def evaluate(

@@ -28,7 +28,7 @@ def backtest(
     settings = options.settings(config, paths_store=store, paths_model=model)
     with road.progress("backtest") as tell:
         report = ward.backtest(settings, start=start, end=end, progress=tell)
-    options.show(report, as_json=as_json, text=lambda: tables.text([tables.flat(report)]))
+    options.show(report, as_json=as_json, text=lambda: tables.listing(report))
 
 
 def tick(
@@ -45,7 +45,7 @@ def tick(
     from clinical_jepa.wiring import ward
 
     report = ward.tick(options.settings(config, paths_store=store, paths_model=model, ward_clock=clock))
-    options.show(report, as_json=as_json, text=lambda: tables.text([report]))
+    options.show(report, as_json=as_json, text=lambda: tables.listing(report))
     raise typer.Exit(3 if report["abstentions"] else 0)
 
 

@@ -27,6 +27,11 @@ def markdown(rows: Rows) -> str:
     return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
 
 
+def listing(report: Mapping[str, Any]) -> str:
+    """The scalar entries of a report, one a line."""
+    return text([{"what": key, "value": value} for key, value in flat(report).items()])
+
+
 def flat(report: Mapping[str, Any]) -> dict[str, Any]:
     """The scalar entries of a report, floats to four figures: one row."""
     scalars = {key: value for key, value in report.items() if isinstance(value, bool | int | float | str)}
