@@ -113,7 +113,10 @@ def _images(bedside: Bedside, files: Ndjson, facts: Facts, mrn: str, stay: Stay)
     number = int(patients.number[i])
     rng = stream(seed, number, "images")
     first, last = int(patients.admitted[i]), min(int(patients.left[i]), len(course.fio2))
-    moments = [first + int(rng.uniform(30, 150)), *(day * 1440 - 120 + int(rng.uniform(-50, 50)) for day in range(1, 60))]
+    moments = [
+        first + int(rng.uniform(30, 150)),
+        *(day * 1440 - 120 + int(rng.uniform(-50, 50)) for day in range(1, 60)),
+    ]
     after = int(rng.uniform(30, 90))
     poor = np.flatnonzero(course.fio2[first:last, i] >= 50)
     moments += [first + minute + after for minute in poor[:1].tolist()]
@@ -122,19 +125,20 @@ def _images(bedside: Bedside, files: Ndjson, facts: Facts, mrn: str, stay: Stay)
         modality, inverted = ("DX" if rng.random() < 0.5 else "CR"), bool(rng.random() < 0.25)
         studied = 60 * minute
         acquired = studied + int(waits[0])
-        shot = Exposure(mrn, turn, modality, inverted, bool(patients.female[i]), studied, acquired, acquired + int(waits[1]))
+        shot = Exposure(
+            mrn, turn, modality, inverted, bool(patients.female[i]), studied, acquired, acquired + int(waits[1])
+        )
         if shot.created <= 60 * len(course.fio2):
             filling = float(course.latent[minute, -1, i])
             anatomy = np.random.default_rng([seed, number, 99])
             _image(bedside, files, facts, shot, radiograph.density(filling, anatomy, rng), filling)
 
 
-def _image(
-    bedside: Bedside, files: Ndjson, facts: Facts, shot: Exposure, density: Array, filling: float
-) -> None:
+def _image(bedside: Bedside, files: Ndjson, facts: Facts, shot: Exposure, density: Array, filling: float) -> None:
     path = dicom_files.write(bedside.root / "dicom" / f"p{shot.mrn}", shot, density)
-    study = {"modality": shot.modality, "started": shot.studied, "uid": dicom_files.uid(shot, "study")}
-    files.write(fhir.imaging_study(shot.mrn, str(shot.number), **study, updated=shot.created))
+    when = {"started": shot.studied, "updated": shot.created}
+    uid = dicom_files.uid(shot, "study")
+    files.write(fhir.imaging_study(shot.mrn, str(shot.number), modality=shot.modality, uid=uid, **when))
     facts.add(shot.mrn, f"IMAGE//{shot.modality}", (shot.studied, shot.created))
     facts.add(shot.mrn, f"IMAGING_STUDY//{shot.modality}", (shot.studied, shot.studied))
     where = str(path.relative_to(bedside.root).as_posix())

@@ -13,8 +13,8 @@ import numpy as np
 
 from clinical_jepa.simulate import labs
 from clinical_jepa.simulate.codes import ITEMS
-from clinical_jepa.simulate.course import CHARTED, Course, rounds_of
-from clinical_jepa.simulate.patients import Array, Patients
+from clinical_jepa.simulate.course import CHARTED, Course, round_minutes
+from clinical_jepa.simulate.patients import Patients
 from clinical_jepa.simulate.physiology import VITALS
 
 _LATE_ROUND = 0.04
@@ -22,7 +22,15 @@ _CORRECTED, _IN_ERROR, _SILENT, _TWICE = 0.008, 0.011, 0.012, 0.017  # cumulativ
 _CHEMISTRY = ("creatinine", "bun", "potassium", "sodium", "glucose", "bicarbonate")
 _BLOOD_COUNT = ("wbc", "hemoglobin", "platelets")
 _GAS = ("lactate", "ph", "pao2", "paco2")
-_SPREAD = {"lactate": 0.05, "ph": 0.0012, "pao2": 0.03, "paco2": 0.03, "sodium": 0.006, "potassium": 0.02, "bicarbonate": 0.03}
+_SPREAD = {
+    "lactate": 0.05,
+    "ph": 0.0012,
+    "pao2": 0.03,
+    "paco2": 0.03,
+    "sodium": 0.006,
+    "potassium": 0.02,
+    "bicarbonate": 0.03,
+}
 _COLUMN = {name: column for column, name in enumerate(labs.NAMES)}
 _PRESSURES = tuple(VITALS.index(name) for name in ("sbp", "dbp", "map"))
 
@@ -136,9 +144,9 @@ def _gases(course: Course, i: int, rng: np.random.Generator) -> list[Draft]:
 
 
 def _panels(course: Course, patients: Patients, i: int, rng: np.random.Generator) -> list[Draft]:
-    one = rounds_of(patients, len(course.fio2), patients.labs_every)[:, i]
     drafts: list[Draft] = []
-    for turn, minute in enumerate(np.flatnonzero(one).tolist()):
+    rounds = round_minutes(patients, len(course.fio2), i, int(patients.labs_every[i]))
+    for turn, minute in enumerate(rounds.tolist()):
         drafts += _drawn(course, i, minute, _CHEMISTRY, rng)
         drafts += _drawn(course, i, minute, _BLOOD_COUNT + (("crp",) if turn % 2 == 0 else ()), rng)
     return drafts
@@ -181,8 +189,3 @@ def _mistaken(draft: Draft, rng: np.random.Generator) -> tuple[float, ...]:
     part = "map" if draft.name == "bp" else draft.name
     limits = {"spo2": (60.0, 100.0), "gcs": (3.0, 15.0), "fio2": (21.0, 100.0)}.get(part, (0.0, 1e6))
     return tuple(float(np.clip(rounded(part, value * factor), *limits)) for value in draft.values)
-
-
-def counts(rows: list[Written]) -> Array:
-    """How many rows are version 2, in error, and doubled."""
-    return np.array([sum(row.version > 1 for row in rows), sum(row.copies > 1 for row in rows)])

@@ -38,9 +38,12 @@ def identifier(seed: int, number: int) -> str:
     return f"{seed * 10_000 + number:06d}"
 
 
+_START_US = int(START.timestamp()) * 1_000_000
+
+
 def us(seconds: float) -> int:
     """µs since 1970 UTC of a moment given in seconds after the ward's start."""
-    return int(START.timestamp()) * 1_000_000 + round(seconds * 1_000_000)
+    return _START_US + round(seconds * 1_000_000)
 
 
 class WardClock:

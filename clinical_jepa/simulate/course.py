@@ -40,7 +40,7 @@ def run(patients: Patients, fate: Fate, policy: Policy) -> Course:
     course = _empty(minutes, n)
     body, orders, seen = physiology.at_rest(patients, fate), treatments.none(patients), treatments.unseen(patients)
     values = labs.at_rest(patients)
-    rounds = _rounds(patients, minutes)
+    rounds = rounds_of(patients, minutes, patients.vitals_every)
     gases = rounds_of(patients, minutes, patients.gas_every)
     course.gas_drawn[:] = gases
     extra = np.full(n, -1)
@@ -80,20 +80,20 @@ def _empty(minutes: int, n: int) -> Course:
     )
 
 
-def _rounds(patients: Patients, minutes: int) -> Array:
-    """The habitual charting rounds, bool ``[minutes, n]``."""
-    return rounds_of(patients, minutes, patients.vitals_every)
-
-
 def rounds_of(patients: Patients, minutes: int, every: Array) -> Array:
     """Every so many minutes from a quarter of an hour after admission on, each round up to a tenth of the interval late."""
     out = np.zeros((minutes, len(patients)), bool)
-    for i, (first, last, step) in enumerate(zip(patients.admitted, patients.left, every, strict=True)):
-        times = np.arange(first + 15, last, step)
-        wobble = (times * 7919 + int(patients.number[i]) * 104729) % max(step // 10, 1)
-        times = times + wobble
-        out[times[times < min(last, minutes)], i] = True
+    for i in range(len(patients)):
+        out[round_minutes(patients, minutes, i, int(every[i])), i] = True
     return out
+
+
+def round_minutes(patients: Patients, minutes: int, i: int, every: int) -> Array:
+    """The minutes of the rounds of patient ``i``."""
+    last = min(int(patients.left[i]), minutes)
+    times = np.arange(int(patients.admitted[i]) + 15, last, every)
+    times = times + (times * 7919 + int(patients.number[i]) * 104729) % max(every // 10, 1)
+    return times[times < last]
 
 
 def _keep(course: Course, minute: int, body: physiology.Body, vitals: Array, orders: treatments.Orders) -> None:

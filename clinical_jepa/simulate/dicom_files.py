@@ -40,12 +40,12 @@ def uid(exposure: Exposure, level: str) -> str:
 def write(folder: Path, exposure: Exposure, density: Array) -> Path:
     """Writes one image; ``density`` is ``[rows, columns]`` in [0, 1], dense is bright."""
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, ExplicitVRLittleEndian
+    from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian
 
     folder.mkdir(parents=True, exist_ok=True)
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = _CLASSES[exposure.modality]
-    meta.MediaStorageSOPInstanceUID = uid(exposure, "instance")
+    meta.MediaStorageSOPClassUID = UID(_CLASSES[exposure.modality])
+    meta.MediaStorageSOPInstanceUID = UID(uid(exposure, "instance"))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
     path = folder / f"{exposure.modality.lower()}-{exposure.number:02d}.dcm"

@@ -48,9 +48,11 @@ class Ndjson:
             file.close()
 
 
-def write(files: Ndjson, facts: Facts, mrn: str, stay: tuple[Course, Patients, Fate, int], rng: np.random.Generator) -> None:
+def write(
+    files: Ndjson, facts: Facts, mrn: str, stay: tuple[Course, Patients, Fate, int], rng: np.random.Generator
+) -> None:
     """All of one patient but the images. ``stay`` is (course, patients, fate, position)."""
-    course, patients, fate, i = stay
+    course, patients, _, i = stay
     _person(files, facts, mrn, patients, i, len(course.fio2), rng)
     _conditions(files, facts, mrn, stay, rng)
     rows = charting.write(course, patients, i, rng)
@@ -100,7 +102,7 @@ def _conditions(
     files: Ndjson, facts: Facts, mrn: str, stay: tuple[Course, Patients, Fate, int], rng: np.random.Generator
 ) -> None:
     """Old diagnoses, entered on admission; new ones, entered hours after they were made."""
-    course, patients, fate, i = stay
+    course, patients, _, i = stay
     admitted = 60 * int(patients.admitted[i])
     for name, code in codes.CONDITIONS.items():
         year, recorded = START.year - int(rng.integers(2, 15)), admitted + int(rng.uniform(10, 90) * 60)

@@ -8,7 +8,7 @@ import numpy as np
 
 from clinical_jepa.simulate.course import Course
 from clinical_jepa.simulate.patients import Patients
-from clinical_jepa.simulate.treatments import BOLUS_ML, BOLUS_MINUTES
+from clinical_jepa.simulate.treatments import BOLUS_MINUTES, BOLUS_ML
 
 DOSE_MINUTES = 30
 

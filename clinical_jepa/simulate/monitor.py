@@ -18,7 +18,12 @@ _COLUMN = {name: column for column, (name, _, _) in enumerate(NUMERICS)}
 # what goes off, which columns lose their value, how often a day, minutes from, to
 _LOST = (((0, 2), 1.0, 3, 20), ((1, 3), 2.0, 2, 15), ((4, 5, 6), 1.0, 2, 12))
 # alarm, column, low limit (0: none), high limit
-_LIMITS = (("ABP LOW", "ABPMean", 58, 999), ("HR HIGH", "HR", 0, 135), ("HR LOW", "HR", 42, 999), ("SPO2 LOW", "SpO2", 86, 999))
+_LIMITS = (
+    ("ABP LOW", "ABPMean", 58, 999),
+    ("HR HIGH", "HR", 0, 135),
+    ("HR LOW", "HR", 42, 999),
+    ("SPO2 LOW", "SpO2", 86, 999),
+)
 _QUIET = 30  # minutes before the same alarm sounds again
 
 
@@ -34,7 +39,7 @@ def numerics(course: Course, patients: Patients, i: int, rng: np.random.Generato
     first, last = int(patients.admitted[i]), min(int(patients.left[i]), len(course.fio2))
     rows = [_ROW[name] for name, _ in _SOURCE]
     spread = np.array([noise for _, noise in _SOURCE])
-    values = course.vitals[first:last, rows, i] + spread * rng.standard_normal((last - first, len(rows)))
+    values: Array = course.vitals[first:last, rows, i] + spread * rng.standard_normal((last - first, len(rows)))
     values[:, 3] = np.minimum(values[:, 3], 100)
     values = np.round(np.maximum(values, 1.0), 1)
     for minute in _moments(rng, 2.0, len(values)):  # the line is flushed: a square wave of high pressure
@@ -47,7 +52,7 @@ def numerics(course: Course, patients: Patients, i: int, rng: np.random.Generato
 
 
 def _moments(rng: np.random.Generator, per_day: float, minutes: int) -> list[int]:
-    return rng.integers(0, minutes, rng.poisson(per_day * minutes / 1440)).tolist()
+    return [int(minute) for minute in rng.integers(0, minutes, rng.poisson(per_day * minutes / 1440))]
 
 
 def alarms(values: Array, rng: np.random.Generator) -> list[Alarm]:
@@ -62,7 +67,9 @@ def alarms(values: Array, rng: np.random.Generator) -> list[Alarm]:
     found += _spaced(np.flatnonzero(off[1:] & off[:-1] & ~np.concatenate(([False], off[:-2]))) + 1, "ECG LEADS OFF")
     found += [(minute, "ASYSTOLE") for minute in _moments(rng, 0.4, len(values))]
     wait = rng.uniform(0.05, 0.3, len(found))
-    inside = [(60 * (minute + 1 + w), name) for (minute, name), w in zip(found, wait, strict=True) if minute + 2 < len(values)]
+    inside = [
+        (60 * (minute + 1 + w), name) for (minute, name), w in zip(found, wait, strict=True) if minute + 2 < len(values)
+    ]
     return [Alarm(round(second * FRAMES), name) for second, name in sorted(inside)]
 
 

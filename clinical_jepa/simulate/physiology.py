@@ -102,7 +102,9 @@ def _latent(body: Body, minute: int, fate: Fate, given: Given) -> None:
     body.infection += SEED * (insults.sepsis_start == minute)
     body.lung += SEED * (insults.lung_start == minute)
     waned = _waned(minute, insults.sepsis_start, insults.sepsis_hours)
-    body.infection += pace * insults.sepsis_growth * body.infection * (1 - body.infection / (insults.sepsis_height * waned))
+    body.infection += (
+        pace * insults.sepsis_growth * body.infection * (1 - body.infection / (insults.sepsis_height * waned))
+    )
     body.infection -= kill * body.infection / 60
     waned = _waned(minute, insults.lung_start, insults.lung_hours)
     body.lung += pace * insults.lung_growth * body.lung * (1 - body.lung / (insults.lung_height * waned))
@@ -118,7 +120,8 @@ def _latent(body: Body, minute: int, fate: Fate, given: Given) -> None:
 def _waned(minute: int, start: Array, hours: Array) -> Array:
     """The share of an insult's height that is left: whole for its hours, then halved every 8."""
     over = np.clip((minute - start) / 60 - hours, 0, 40)
-    return np.maximum(0.5 ** (over / 8), 0.02)
+    left: Array = np.maximum(0.5 ** (over / 8), 0.02)
+    return left
 
 
 def _vitals(body: Body, minute: int, fate: Fate, given: Given, patients: Patients) -> Array:
@@ -140,14 +143,17 @@ def _vitals(body: Body, minute: int, fate: Fate, given: Given, patients: Patient
 
 def oxygen_pressure(body: Body, fio2: Array, patients: Patients) -> Array:
     """Arterial oxygen pressure in mmHg."""
-    return patients.pf0 * np.exp(-1.75 * opacity(body) - body.ou[5]) * fio2 / 100
+    pressure: Array = patients.pf0 * np.exp(-1.75 * opacity(body) - body.ou[5]) * fio2 / 100
+    return pressure
 
 
 def opacity(body: Body) -> Array:
     """How full of fluid the lungs are: what a chest image shows."""
-    return body.lung + 0.22 * body.tone_loss + 0.25 * np.maximum(-body.deficit, 0)
+    filling: Array = body.lung + 0.22 * body.tone_loss + 0.25 * np.maximum(-body.deficit, 0)
+    return filling
 
 
 def saturation(pressure: Array) -> Array:
     """Oxygen saturation in % at an oxygen pressure in mmHg (Severinghaus 1979)."""
-    return 100 / (23400 / (pressure**3 + 150 * pressure) + 1)
+    percent: Array = 100 / (23400 / (pressure**3 + 150 * pressure) + 1)
+    return percent

@@ -30,7 +30,8 @@ def density(opacity: float, anatomy: np.random.Generator, noise: np.random.Gener
     picture = np.maximum(picture, 0.62 * heart) + 0.16 * spine
     picture = picture + lungs * _filling(opacity, anatomy)
     picture = picture + 0.05 * noise.normal() + noise.normal(0, 0.018, picture.shape)
-    return np.clip(picture, 0, 1)
+    out: Array = np.clip(picture, 0, 1)
+    return out
 
 
 def _ribs(anatomy: np.random.Generator) -> Array:
@@ -44,4 +45,5 @@ def _filling(opacity: float, anatomy: np.random.Generator) -> Array:
     for _ in range(6):
         x, y = anatomy.choice([-0.42, 0.43]) + anatomy.normal(0, 0.12), anatomy.uniform(-0.4, 0.5)
         haze = haze + 0.5 * np.exp(-0.5 * (((_X - x) / 0.14) ** 2 + ((_Y - y) / 0.18) ** 2))
-    return 0.55 * haze * (1 - np.exp(-1.3 * max(opacity, 0)))
+    out: Array = 0.55 * haze * (1 - np.exp(-1.3 * max(opacity, 0)))
+    return out

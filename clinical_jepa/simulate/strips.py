@@ -43,7 +43,11 @@ def render(bedside: Bedside, rng: np.random.Generator) -> list[Channel]:
     frames = int(3750 * len(bedside.hr))
     if rng.random() < 0.08:
         frames -= int(rng.integers(300, 1900))
-    names = ["II", *(["ABP"] if bedside.line and rng.random() > 0.04 else []), *(["PLETH"] if rng.random() > 0.04 else [])]
+    names = [
+        "II",
+        *(["ABP"] if bedside.line and rng.random() > 0.04 else []),
+        *(["PLETH"] if rng.random() > 0.04 else []),
+    ]
     return [_channel(name, frames, bedside, peaks, rng) for name in names]
 
 
@@ -86,7 +90,8 @@ def _pleth(time: Array, bedside: Bedside, peaks: Array, rng: np.random.Generator
 def _spell(time: Array, rng: np.random.Generator) -> Array:
     """Mask of three to eight seconds."""
     start = rng.uniform(0, max(time[-1] - 8, 1))
-    return (time >= start) & (time < start + rng.uniform(3, 8))
+    mask: Array = (time >= start) & (time < start + rng.uniform(3, 8))
+    return mask
 
 
 def _blank(samples: Array, rate: float, rng: np.random.Generator) -> None:

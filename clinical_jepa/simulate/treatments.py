@@ -80,8 +80,9 @@ def none(patients: Patients) -> Orders:
 
 def unseen(patients: Patients) -> Seen:
     """Nothing charted yet: comparisons with NaN are false."""
-    blank = [np.full(len(patients), np.nan) for _ in range(6)]
-    return Seen(*blank, fresh=np.zeros(len(patients), bool))
+    n = len(patients)
+    hr, mean, rr, spo2, temp, lactate = np.full((6, n), np.nan)
+    return Seen(hr, mean, rr, spo2, temp, lactate, np.zeros(n, bool))
 
 
 def decide(orders: Orders, seen: Seen, minute: int, patients: Patients, policy: Policy) -> Given:

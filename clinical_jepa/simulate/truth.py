@@ -28,7 +28,9 @@ FACTS = pa.schema(
         ("status", pa.string()),
     ]
 )
-PLANTED = pa.schema([("identifier", pa.string()), ("resource", pa.string()), ("code", pa.string()), ("fault", pa.string())])
+PLANTED = pa.schema(
+    [("identifier", pa.string()), ("resource", pa.string()), ("code", pa.string()), ("fault", pa.string())]
+)
 _TRACKS = ("fio2", "pressor")
 
 
@@ -53,10 +55,17 @@ class Facts:
         time = None if seconds[0] is None else us(seconds[0])
         self._rows.append((identifier, code, time, us(seconds[1]), value, *version))
 
-    def add_series(self, identifier: str, code: str, times: Array, knowable: Array, values: Array | None = None) -> None:
+    def add_series(
+        self, identifier: str, code: str, times: Array, knowable: Array, values: Array | None = None
+    ) -> None:
         """Many facts of one code; ``times`` and ``knowable`` are int64 µs UTC."""
         n = len(times)
-        columns = [pa.repeat(identifier, n), pa.repeat(code, n), pa.array(times, _INSTANT), pa.array(knowable, _INSTANT)]
+        columns = [
+            pa.repeat(identifier, n),
+            pa.repeat(code, n),
+            pa.array(times, _INSTANT),
+            pa.array(knowable, _INSTANT),
+        ]
         numbers = pa.nulls(n, pa.float64()) if values is None else pa.array(values, pa.float64())
         rest = [numbers, pa.array(np.ones(n, np.int32)), pa.repeat("final", n)]
         self._tables.append(pa.table([*columns, *rest], FACTS))
@@ -66,7 +75,9 @@ class Facts:
         columns = list(zip(*self._rows, strict=True)) or [() for _ in FACTS]
         rows = pa.table([pa.array(column, field.type) for column, field in zip(columns, FACTS, strict=True)], FACTS)
         table = pa.concat_tables([rows, *self._tables])
-        table = table.sort_by([(name, "ascending") for name in ("identifier", "knowable_time", "time", "code", "version")])
+        table = table.sort_by(
+            [(name, "ascending") for name in ("identifier", "knowable_time", "time", "code", "version")]
+        )
         self._writer.write_table(table)
         self.count += len(table)
         self._rows, self._tables = [], []
@@ -115,7 +126,10 @@ def onsets(course: Course, fate: Fate, patients: Patients, i: int) -> list[tuple
     """``(minute, kind)``: the beginning of each insult, and the first minute of each true consequence."""
     first, last = int(patients.admitted[i]), min(int(patients.left[i]), len(course.fio2))
     found = []
-    for kind, start in (("sepsis begins", fate.insults.sepsis_start[i]), ("lung injury begins", fate.insults.lung_start[i])):
+    for kind, start in (
+        ("sepsis begins", fate.insults.sepsis_start[i]),
+        ("lung injury begins", fate.insults.lung_start[i]),
+    ):
         if start != NEVER:
             found.append((int(start), kind))
     pressure, oxygen = course.vitals[first:last, 1, i], course.vitals[first:last, 5, i]
@@ -146,6 +160,4 @@ def write_rows(path: Path, schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -
 
 
 ONSETS = pa.schema([("identifier", pa.string()), ("time", _INSTANT), ("kind", pa.string())])
-IMAGES = pa.schema(
-    [("identifier", pa.string()), ("time", _INSTANT), ("file", pa.string()), ("opacity", pa.float64())]
-)
+IMAGES = pa.schema([("identifier", pa.string()), ("time", _INSTANT), ("file", pa.string()), ("opacity", pa.float64())])

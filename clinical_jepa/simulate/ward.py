@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
 
 from clinical_jepa.simulate import bedside, course, fhir_files, insults, patients, planted, truth
 from clinical_jepa.simulate.config import MONITORED, SimulateConfig, us
@@ -103,7 +102,7 @@ def _open(out: Path, config: SimulateConfig) -> _Ward:
     )
 
 
-def _chunk(ward: _Ward, numbers: range):  # noqa: ANN202
+def _chunk(ward: _Ward, numbers: range) -> Iterator[str]:
     """Simulates some patients and writes them one by one."""
     config = ward.config
     people = patients.draw(config, numbers)

@@ -115,7 +115,8 @@ def pressure(time: Array, peaks: Array, mean: Array, width: Array, breaths: Arra
     inside = since < ejection[at]
     rising = start[at] * np.exp(-since / tau) + inflow[at] * _forced(np.minimum(since, ejection[at]), ejection[at], tau)
     crest = start * np.exp(-ejection / tau) + inflow * _forced(ejection, ejection, tau)
-    return np.where(inside, rising, crest[at] * np.exp(-np.maximum(since - ejection[at], 0) / tau))
+    out: Array = np.where(inside, rising, crest[at] * np.exp(-np.maximum(since - ejection[at], 0) / tau))
+    return out
 
 
 def pleth(time: Array, peaks: Array, width: Array, breaths: Array) -> Array:
@@ -125,4 +126,5 @@ def pleth(time: Array, peaks: Array, width: Array, breaths: Array) -> Array:
     minute = np.clip((time // 60).astype(int), 0, len(width) - 1)
     pulse = np.exp(-0.5 * ((share - 0.22) / 0.1) ** 2) + 0.42 * np.exp(-0.5 * ((share - 0.55) / 0.14) ** 2)
     sway = 0.05 * np.sin(2 * np.pi * breaths[minute] / 60 * time)
-    return 0.15 + 0.6 * np.clip(width[minute] / 50, 0.3, 1.2) * pulse + sway
+    out: Array = 0.15 + 0.6 * np.clip(width[minute] / 50, 0.3, 1.2) * pulse + sway
+    return out

@@ -36,7 +36,8 @@ def record_name(mrn: str, start: int) -> str:
 def write_waves(folder: Path, name: str, start: int, frames: int, strips: list[Strip]) -> None:
     """The master record of ``frames`` frames with its layout and segments; ``strips`` in order, not overlapping."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines, shapes, at = [f"{name}_layout 0"], {}, 0
+    lines, at = [f"{name}_layout 0"], 0
+    shapes: dict[str, Channel] = {}
     for number, strip in enumerate(strips, 1):
         segment = f"{name}_{number:04d}"
         if strip.frame > at:
