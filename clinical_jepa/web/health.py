@@ -95,11 +95,18 @@ def _feeds(state: WardState, config: WebConfig, now: int) -> Iterator[FeedHealth
 
 
 def _unrouted(state: WardState, config: WebConfig, now: int) -> int:
-    """Messages that should have been delivered by now; a fast simulated clock gets the same wall time."""
+    """Messages that should have been delivered by now; a fast simulated clock gets the same wall time.
+
+    One that was given up counts for as long as its alert is open: somebody should know, and does not.
+    """
     patience = int(config.unrouted_s * SECOND * max(1.0, state.clock.speed))
-    return sum(
-        message.delivered_at is None and now - message.created_at > patience for message in state.ledger.messages()
-    )
+    waiting = [
+        message
+        for message in state.ledger.messages()
+        if message.delivered_at is None and now - message.created_at > patience
+    ]
+    still_open = {alert.alert_id for alert in state.ledger.alerts(open_only=True)} if waiting else set()
+    return sum(message.expired_at is None or message.alert_id in still_open for message in waiting)
 
 
 def _routing(unrouted: int, relay_runs: bool, seen: int | None, wall: int) -> Iterator[Notice]:

@@ -64,10 +64,15 @@ def treatments(events: pa.Table, start: int) -> Mapping[str, Points]:
     for code, points in found.items():
         before = [point for point in points if point[0] <= start]
         kept = [*before[-1:], *(point for point in points if point[0] > start)]
-        floor = 21.0 if code == by_name()["fio2"].code else 0.0
-        if any(at > start or value > floor for at, value in kept):
+        floor = 21.0 if code == by_name()["fio2"].code else 0.0  # room air is no treatment
+        if any(value > floor and (at > start or _runs_on(code)) for at, value in kept):
             recent[code] = kept
     return recent
+
+
+def _runs_on(code: str) -> bool:
+    """A rate holds until the next entry; a dose is over when it was given."""
+    return (by_code()[code].unit or "").endswith(("/min", "%"))
 
 
 def _series(events: pa.Table, wanted: tuple[str, ...]) -> dict[str, list[tuple[int, float]]]:

@@ -17,8 +17,6 @@ from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.readings import Newest, Reading, early_warning, newest, vitals_time
 from clinical_jepa.web.state import WardState
 
-FOREVER = 2**62
-
 Outcome = Forecast | Abstention
 
 
@@ -170,14 +168,13 @@ def trend(outcomes: Sequence[Outcome]) -> tuple[tuple[int, float | None], ...]:
 
 
 def answers(state: WardState, alerts: Sequence[Alert]) -> dict[str, Answer]:
-    """Who answered which of the alerts: those the loop has taken in, and those it will at its next tick."""
+    """Who answered which of the alerts first, whether or not the loop has taken it in yet."""
     known = {alert.alert_id for alert in alerts}
-    given = {
-        ack.alert_id: Answer(by=ack.by, at=ack.at)
-        for ack in state.ledger.acknowledgements(FOREVER)
-        if ack.alert_id in known
-    }
-    for alert in alerts:
+    given: dict[str, Answer] = {}
+    for ack, _ in state.ledger.answered():
+        if ack.alert_id in known:
+            given.setdefault(ack.alert_id, Answer(by=ack.by, at=ack.at))
+    for alert in alerts:  # the alert's own account stands over it
         if alert.acknowledged_by is not None:
             changes = state.ledger.transitions(alert.alert_id)
             at = next((change.at for change in changes if change.after is AlertState.ACKNOWLEDGED), alert.changed_at)

@@ -55,6 +55,7 @@ class FakeMessage:
     created_at: int
     delivered_at: int | None
     attempts: int = 0
+    expired_at: int | None = None
 
 
 def events(subject: int, rows: Iterable[Row]) -> list[dict[str, object]]:
@@ -169,8 +170,8 @@ class FakeLedger:
     def transitions(self, alert_id: str | None = None) -> Sequence[Transition]:
         return [change for change in self.changes if alert_id in (None, change.alert_id)]
 
-    def acknowledgements(self, until: int) -> Sequence[Acknowledgement]:
-        return [ack for ack in self.pending if ack.at <= until]
+    def answered(self) -> Sequence[tuple[Acknowledgement, int | None]]:
+        return [(ack, None) for ack in self.pending]
 
     def acknowledge(self, acknowledgement: Acknowledgement) -> None:
         self.pending.append(acknowledgement)

@@ -11,7 +11,8 @@ from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.health import Health, read_health
 from clinical_jepa.web.state import WardState
 from tests.web.conftest import open_page
-from tests.web.fakes import NOW, FakeClock, FakeFeed, FakeHeartbeat, FakeMessage
+from tests.web.fakes import NOW, FakeClock, FakeFeed, FakeHeartbeat, FakeMessage, alert
+from tests.web.wards import RAISED
 
 WALL = 1_800_000_000 * SECOND
 
@@ -60,6 +61,12 @@ def test_a_fast_clock_gives_the_relay_the_same_wall_time(state: WardState, age: 
     state.ledger.messages_ = [FakeMessage("a", "nurse", NOW - age, None)]
     fast = replace(state, clock=FakeClock(speed=speed))
     assert len(said(health(fast, watch=0, relay=0), "routing")) == late
+
+
+@pytest.mark.parametrize(("alert_id", "late"), [("of a closed alert", 0), (alert(RAISED, raised=NOW).alert_id, 1)])
+def test_a_message_given_up_counts_while_its_alert_is_open(state: WardState, alert_id: str, late: int) -> None:
+    state.ledger.messages_ = [FakeMessage(alert_id, "nurse", NOW - HOUR, None, expired_at=NOW - MINUTE)]
+    assert len(said(health(state, watch=0, relay=0), "routing")) == late
 
 
 def test_a_dead_relay_is_said_before_an_alert_is_lost(state: WardState) -> None:
