@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,9 +97,7 @@ def ingest(
         if store.has_file(key):
             tally.add(found.kind, Counts(skipped=1))
         else:
-            batches = [
-                batch if beginnings is None else stitched(batch, beginnings) for batch in catalog.read(found, site)
-            ]
+            batches = list(_read(found, site, store, beginnings))
             appended = store.append(batches, mode=mode, now=now, prepare=prepare, file_hash=key)
             tally.add(found.kind, _counts(appended, batches))
             _note(batches, tally)
@@ -129,6 +127,24 @@ def _beginnings(units: Sequence[tuple[Found, ReadContext]], start: int) -> Begin
     for found, site in units:
         beginnings.note(catalog.read(found, site))
     return beginnings
+
+
+def _read(found: Found, site: ReadContext, store: Store, beginnings: Beginnings | None) -> Iterator[SourceBatch]:
+    if found.kind == "fhir":
+        site = replace(site, aliases=_aliases(store, site))
+    for batch in catalog.read(found, site):
+        yield batch if beginnings is None else stitched(batch, beginnings)
+
+
+def _aliases(store: Store, site: ReadContext) -> dict[str, str]:
+    """Patients met before, by the id that references use."""
+    identities = store.identities()
+    names = {one.subject_id: one.identifier for one in identities if one.namespace == site.namespace}
+    return {
+        one.identifier: names[one.subject_id]
+        for one in identities
+        if one.namespace == site.alias_namespace and one.subject_id in names
+    }
 
 
 def _key(found: Found, site: ReadContext) -> str:

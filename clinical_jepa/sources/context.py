@@ -20,6 +20,7 @@ DELAYS = {"image": 30 * MINUTE, "lab": 1 * HOUR, "chart": 0, "diagnosis": 0}
 class ReadContext:
     """``subjects``: the identifiers a source declares; None where it declares none, so that all are taken.
 
+    ``aliases``: identifiers of patients met before, by the id that their source's references use (FHIR ``Patient.id``).
     ``stitch_to``: a ward stitched from sources of different years: ingest shifts each subject whole, so that its first
     admission (else its first fact) lies at this instant, and names the sources ``stitched:…``.
     """
@@ -31,7 +32,13 @@ class ReadContext:
     trust_last_updated: bool = False
     delays: Mapping[str, int] = field(default_factory=lambda: DELAYS)
     subjects: frozenset[str] | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
     stitch_to: int | None = None
+
+    @property
+    def alias_namespace(self) -> str:
+        """Under which name the crosswalk keeps ``aliases``; it sorts after ``namespace``, so that identifiers come first."""
+        return f"{self.namespace}~fhir"
 
     def subject(self, identifier: str) -> int:
         """The subject id of an identifier of this site's namespace."""

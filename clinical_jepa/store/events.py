@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from clinical_jepa.records.batch import Mode, SourceBatch
+from clinical_jepa.records.batch import Identity, Mode, SourceBatch
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.views import Arrivals
 from clinical_jepa.store import arrays, census, quarantine, writing
@@ -189,6 +189,10 @@ class Store:
     def subjects(self, as_of: int) -> pa.Table:
         """A row per subject seen as of then: identifier, rows of each kind, and first and last available time."""
         return census.subjects(self._views()[0], self._crosswalk(), as_of)
+
+    def identities(self) -> list[Identity]:
+        """Everyone under every name known so far."""
+        return [one for ones in self._crosswalk().by_subject.values() for one in ones]
 
     def identify(self, text: str) -> int:
         """The subject id of an identifier or of a subject id as text; ``BadRequest`` with the nearest match."""

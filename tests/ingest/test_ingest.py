@@ -66,6 +66,21 @@ def test_observations_refused_for_want_of_their_patient_come_when_it_comes(tmp_p
     assert run(root, store).sources["fhir"].events == 22
 
 
+def test_a_later_file_may_refer_to_a_patient_declared_before(tmp_path: Path, store: Store) -> None:
+    run(examples(tmp_path) / "fhir", store)
+    line = orjson.loads((WARD / "Observation.ndjson").read_bytes().splitlines()[0])
+    for folder, declares in (("alone", False), ("with-others", True)):
+        (tmp_path / folder).mkdir()
+        more = tmp_path / folder / "Observation.ndjson"
+        more.write_bytes(orjson.dumps(line | {"id": folder}))
+        if declares:
+            (tmp_path / folder / "Patient.ndjson").write_bytes(b'{"resourceType": "Patient", "id": "other"}')
+        report = run(tmp_path / folder, store)
+        assert report.total.events == 1
+    assert {row["subject_id"] for row in rows(store)} == {store.identify("000123")} == {store.identify("p000123")}
+    assert store.identifier(store.identify("p000123")) == "000123"
+
+
 def test_live_rows_are_available_when_they_are_committed(tmp_path: Path, store: Store) -> None:
     root = examples(tmp_path)
     report = run(root, store, mode="live")

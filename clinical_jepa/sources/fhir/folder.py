@@ -30,10 +30,6 @@ class Folder:
     ends: dict[str, int]
     infusions: frozenset[tuple[str, str, int]]
 
-    def identifier(self, reference: str) -> str | None:
-        """The identifier behind a patient's id; None when the folder declares patients, but not this one."""
-        return self.patients.get(reference) if self.patients else reference
-
 
 def look_through(path: Path, zone: ZoneInfo) -> Folder:
     """What the files beside ``path``, as far as it needs them, and ``path`` itself tell."""

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import csv
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Refusal
 from clinical_jepa.vocabulary.codes import by_code
 from clinical_jepa.vocabulary.tables import schemas
 
+_MANY = 1 << 16  # different codings kept in memory
 _LOINC = re.compile(r"^(LP|LA)?\d{1,7}-\d$")
 
 
 def code_of(concept: Json) -> str | Refusal:
     """The code of a CodeableConcept: a listed one if any coding leads there, else the first that can be trusted."""
-    codings = [coding for coding in concept.get("coding", ()) if "code" in coding]
-    found = [canonical(coding.get("system", ""), coding["code"]) for coding in codings]
+    codings = concept.get("coding", ())
+    return _chosen(tuple([(coding.get("system", ""), coding["code"]) for coding in codings if "code" in coding]))
+
+
+@lru_cache(maxsize=_MANY)
+def _chosen(codings: tuple[tuple[str, str], ...]) -> str | Refusal:
+    found = [canonical(system, code) for system, code in codings]
     kept = [code for code in found if code is not None]
     if kept:
         return next((code for code in kept if code in by_code()), kept[0])
@@ -26,7 +32,7 @@ def code_of(concept: Json) -> str | Refusal:
     return Refusal(reason="unmapped", message="no coding: a code given by its text alone is not guessed")
 
 
-@cache
+@lru_cache(maxsize=_MANY)
 def canonical(system: str, code: str) -> str | None:
     """``LOINC//8867-4`` for a coding; None where the code must not be trusted."""
     short = system_name(system)
@@ -37,7 +43,7 @@ def canonical(system: str, code: str) -> str | None:
     return f"{short}//{code}"
 
 
-@cache
+@lru_cache(maxsize=_MANY)
 def system_name(uri: str) -> str:
     """The short name of a code system: listed, or made of the last part of its address."""
     if uri in _systems():

@@ -135,15 +135,19 @@ def _reference(body: Json) -> str | None:
 
 
 def _identity(reference: str, reading: _Reading) -> Identity | None:
+    """Who is meant; None for a subject that the source, which declares its subjects, does not declare."""
     if reference in reading.identities:
         return reading.identities[reference]
-    identifier = reading.folder.identifier(reference)
-    declared = reading.context.subjects
-    if identifier is None or (declared is not None and identifier not in declared):
+    context, patients = reading.context, reading.folder.patients
+    identifier = patients.get(reference) or context.aliases.get(reference) or (None if patients else reference)
+    if identifier is None or (context.subjects is not None and identifier not in context.subjects):
         return None
-    context = reading.context
-    identity = Identity(subject_id=context.subject(identifier), namespace=context.namespace, identifier=identifier)
+    subject = context.subject(identifier)
+    identity = Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)
     reading.identities[reference] = identity
+    if reference != identifier:  # later files may refer to the patient without declaring it again
+        alias = Identity(subject_id=subject, namespace=context.alias_namespace, identifier=reference)
+        reading.identities[f"{reference} "] = alias
     return identity
 
 

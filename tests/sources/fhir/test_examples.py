@@ -57,7 +57,9 @@ def test_a_ward_export_gives_exactly_these_rows() -> None:
 
 def test_every_file_of_the_export_names_the_patient_by_the_record_number() -> None:
     batch = read(EXAMPLES / "ward")
-    assert {(one.subject_id, one.identifier) for one in batch.identities} == {(subject_id("mrn", "123"), "000123")}
+    names = {(one.subject_id, one.namespace, one.identifier) for one in batch.identities}
+    subject = subject_id("mrn", "123")
+    assert names == {(subject, "mrn", "000123"), (subject, "mrn~fhir", "p000123")}
     assert set(batch.events["subject_id"].to_pylist()) == {subject_id("mrn", "123")}
 
 
