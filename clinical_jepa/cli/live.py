@@ -91,11 +91,14 @@ def serve(
         str | None, typer.Option(help="Address to bind; the development login exists on loopback only.")
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port (default: 8417).")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Start the loop and the delivery worker too, and end them with the page.")
+    ] = False,
     config: Config = None,
 ) -> None:
-    """The ward page.
+    """The ward page; with --live the whole ward: loop, delivery and page as three processes.
 
-    Example: clinical-jepa serve --store demo/store --model demo/model --clock 2026-01-06T08:00Zx60
+    Example: clinical-jepa serve --live --store demo/store --model demo/model --clock 2026-01-06T08:00Zx60
     """
     from clinical_jepa.wiring import page
 
@@ -103,4 +106,4 @@ def serve(
         config, paths_store=store, paths_model=model, ward_clock=clock, web_host=host, web_port=port
     )
     options.note(f"ward page: http://{settings.web.host}:{settings.web.port}/  (Ctrl-C ends it)")
-    page.serve(settings)
+    page.serve(settings, live=live, tell=options.note)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinical_jepa.wiring import compose
-from clinical_jepa.wiring.settings import Settings
+from clinical_jepa.wiring.settings import Settings, as_environment
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,8 +41,36 @@ def app(settings: Settings) -> FastAPI:
     return create_app(state, config=config)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, live: bool, tell: compose.Tell) -> None:
     """Serves until Ctrl-C. No access log: addresses carry surrogate ids, and nobody needs them in a log."""
     import uvicorn
 
-    uvicorn.run(app(settings), host=settings.web.host, port=settings.web.port, access_log=False, log_level="warning")
+    with _companions(settings, ("watch", "relay") if live else (), tell):
+        uvicorn.run(
+            app(settings), host=settings.web.host, port=settings.web.port, access_log=False, log_level="warning"
+        )
+
+
+@contextmanager
+def _companions(settings: Settings, verbs: tuple[str, ...], tell: compose.Tell) -> Iterator[None]:
+    """Verbs of this program as processes of their own, with these very settings, ended with the page."""
+    started = [subprocess.Popen(_command(settings, verb), env=_environment(settings)) for verb in verbs]
+    for verb, process in zip(verbs, started, strict=True):
+        tell(f"{verb}: process {process.pid}")
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(timeout=60)
+
+
+def _command(settings: Settings, verb: str) -> list[str]:
+    program = [sys.executable, "-c", "from clinical_jepa.cli import main; main()", verb]
+    return [*program, "--store", settings.paths.store, "--clock", settings.ward.clock]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Every setting as its variable, so that a companion reads what the page read."""
+    return dict(os.environ) | as_environment(settings)

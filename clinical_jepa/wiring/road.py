@@ -140,3 +140,11 @@ def ingest_markdown(summaries: Sequence[Mapping[str, Any]]) -> str:
     return "\n\n".join(
         f"{tables.markdown(ingest_rows(item))}\n\nquarantined: {item['reasons'] or 'nothing'}" for item in summaries
     )
+
+
+def fit(settings: Settings, *, progress: Progress | None = None) -> dict[str, Any]:
+    """The fit report; heads and policy lie beside the model."""
+    from clinical_jepa.training.fit import fit as fit_task
+
+    report = fit_task(compose.task(settings), Path(settings.paths.model), compose.store(settings), progress=progress)
+    return asdict(report)

@@ -111,6 +111,11 @@ def shown(effective: Effective) -> list[tuple[str, str, str]]:
     return rows
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as variables for a child process."""
+    return {_variable(key): str(value) for key, value in _flatten(settings)}
+
+
 def _flatten(settings: Any, prefix: str = "") -> list[tuple[str, Any]]:
     pairs = []
     for field in fields(settings):
