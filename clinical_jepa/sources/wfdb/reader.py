@@ -7,6 +7,7 @@ A broken or absent segment is a rejection, and the rest of the record is read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def _segment_names(path: Path) -> list[str]:
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines or "/" not in lines[0][0]:
         return []
-    return [line[0] for line in lines[1:] if line[0] != "~"]
+    return [line[0] for line in lines[1:] if line[0] != "~" and re.fullmatch(r"[\w.-]+", line[0])]
 
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:

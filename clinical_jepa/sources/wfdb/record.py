@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinical_jepa.records.batch import Identity, Rejection
-from clinical_jepa.records.instant import SECOND, to_us
+from clinical_jepa.records.instant import DAY, SECOND, to_us
 
 if TYPE_CHECKING:
     from clinical_jepa.sources.context import ReadContext
 
 SOURCE = "wfdb"
+RATES = (1e-4, 1e5)  # frames per second that a bedside record can have
+LONGEST = 366 * DAY
 _SUBJECT = re.compile(r"^p(\d+)-")
 
 
@@ -64,19 +66,23 @@ def open_record(path: Path, context: ReadContext) -> TopRecord | Rejection:
         return refuse(path, path.stem, "unknown-subject", "the source does not declare this subject; nothing was kept")
     try:
         header = wfdb.rdheader(str(path.with_suffix("")))
+        spans = _spans(path, header)
     except Exception as error:  # wfdb raises many kinds on a broken header
         return refuse(path, path.stem, "unreadable", f"the header cannot be read ({type(error).__name__})")
     if header.base_date is None or header.base_time is None:
         # Keeping such records on a relative clock of their own needs a store that knows of such clocks.
         return refuse(path, path.stem, "no-time", "the header gives no base date and time, so no sample has an instant")
-    moment = datetime.combine(header.base_date, header.base_time, tzinfo=context.zone)
+    rate = float(header.fs)
+    frames = max((span.start + (span.frames or 0) for span in spans), default=0)
+    if not RATES[0] <= rate <= RATES[1] or frames / rate > LONGEST / SECOND:
+        return refuse(path, path.stem, "invalid", f"{rate:g} frames a second over {frames} frames is no bedside record")
     return TopRecord(
         path=path,
         identity=Identity(subject_id=subject, namespace=context.namespace, identifier=identifier),
-        start=to_us(moment),
-        rate_hz=float(header.fs),
-        spans=_spans(path, header),
-        numerics=float(header.fs) <= 1.0 and path.stem.endswith("n"),
+        start=to_us(datetime.combine(header.base_date, header.base_time, tzinfo=context.zone)),
+        rate_hz=rate,
+        spans=spans,
+        numerics=rate <= 1.0 and path.stem.endswith("n"),
     )
 
 

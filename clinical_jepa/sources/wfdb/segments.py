@@ -46,7 +46,7 @@ def fragments(record: TopRecord, span: Span) -> Iterator[Fragment]:
     """The windows of a segment in order; ``BadSegment`` before the first one where it fails its check."""
     window = max(WINDOW_FRAMES, int(WINDOW_SECONDS * record.rate_hz))
     try:
-        whole, frames = _verified(span, window)
+        whole, frames = _verified(span, record.rate_hz, window)
         if whole is not None:
             yield _fragment(whole, span.start, whole.dac(expanded=True))
             return
@@ -61,8 +61,8 @@ def fragments(record: TopRecord, span: Span) -> Iterator[Fragment]:
         raise BadSegment(f"its data cannot be read as its header says ({type(error).__name__})") from error
 
 
-def _verified(span: Span, window: int) -> tuple[Any | None, int]:
-    """``(the digital record if it is one window without skew, its frames)``, after comparing the sums."""
+def _verified(span: Span, rate_hz: float, window: int) -> tuple[Any | None, int]:
+    """``(the digital record if it is one window without skew, its frames)``, after comparing rate and sums."""
     import wfdb
 
     frames = span.frames
@@ -73,6 +73,8 @@ def _verified(span: Span, window: int) -> tuple[Any | None, int]:
     sums: list[int] = []
     for first in range(0, frames, window):
         part = _read(span, first, min(first + window, frames), physical=False)
+        if abs(part.fs / rate_hz - 1) > 1e-6:
+            raise BadSegment("its rate is not that of its record")
         added = [int(signal.sum(dtype=np.int64)) for signal in part.e_d_signal]
         sums = [a + b for a, b in zip(sums or [0] * len(added), added, strict=True)]
     expected = (header or part).checksum  # a full read keeps the header's sums, a partial one computes its own
@@ -98,7 +100,7 @@ def _read(span: Span, first: int, last: int | None, *, physical: bool) -> Any:
 
 def _fragment(part: Any, start: int, signals: list[np.ndarray]) -> Fragment:
     traces = tuple(
-        Trace(name=name, unit=unit, per_frame=per_frame, samples=signal.astype(np.float32))
+        Trace(name=name or "", unit=unit or "", per_frame=per_frame, samples=signal.astype(np.float32))
         for name, unit, per_frame, signal in zip(part.sig_name, part.units, part.samps_per_frame, signals, strict=True)
     )
     frames = len(signals[0]) // traces[0].per_frame if traces else 0

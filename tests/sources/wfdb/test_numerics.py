@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clinical_jepa.records.batch import Rejection
 from clinical_jepa.records.events import EVENTS
 from clinical_jepa.records.instant import MINUTE, SECOND, to_us
-from clinical_jepa.sources.wfdb import mapping, reader
+from clinical_jepa.sources.wfdb import annotations, mapping, reader
 from clinical_jepa.vocabulary.codes import by_code
 from clinical_jepa.vocabulary.tables import schemas
 from tests.sources.wfdb import builders
@@ -109,9 +111,32 @@ def test_alarms_become_events_at_their_own_moment(tmp_path: Path) -> None:
     assert [(row["code"], row["text_value"], (row["time"] - START) / SECOND) for row in rows] == [
         ("ALARM//SPO2_LOW", "SpO2 low", 1.6),
         ("ALARM//HR_130", "HR > 130", 32.0),
-        ("ALARM", "!", 48.0),
+        ("ALARM", None, 48.0),
     ]
     assert all(row["available_time"] == row["time"] for row in rows)
+
+
+@given(
+    steps=st.lists(st.integers(0, 5_000_000), min_size=1, max_size=20),
+    notes=st.lists(st.text("abc XYZ<>%", max_size=30), min_size=20, max_size=20),
+)
+@settings(max_examples=30, deadline=None)
+def test_annotations_are_those_that_wfdb_wrote(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[int], notes: list[str]
+) -> None:
+    folder, samples = tmp_path_factory.mktemp("al"), np.cumsum(steps)
+    texts = [note.strip() for note in notes[: len(steps)]]
+    wfdb.wrann("r", "al", samples, ['"'] * len(steps), aux_note=texts, fs=62.5, write_dir=str(folder))
+    found = annotations.parse((folder / "r.al").read_bytes())
+    assert found == annotations.Annotations(notes=tuple(zip(samples.tolist(), texts, strict=True)), rate_hz=62.5)
+
+
+def test_an_alarm_a_century_away_is_refused(tmp_path: Path) -> None:
+    path = builders.record(tmp_path)
+    wfdb.wrann(NAME, "al", np.array([100, 10**12]), ['"', '"'], aux_note=["A", "B"], fs=62.5, write_dir=str(tmp_path))
+    rows, rejections = read(path)
+    assert [row["code"] for row in rows] == ["ALARM//A"]
+    assert [r.reason for r in rejections] == ["invalid"]
 
 
 def test_broken_alarm_annotations_are_refused_and_the_signals_kept(tmp_path: Path) -> None:

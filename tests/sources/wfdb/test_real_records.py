@@ -14,6 +14,7 @@ import wfdb
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.records.instant import SECOND, to_us
 from clinical_jepa.sources.wfdb import reader
+from clinical_jepa.sources.wfdb.annotations import parse
 from tests.sources.wfdb.builders import context
 
 pytestmark = pytest.mark.data
@@ -122,3 +123,12 @@ def test_dated_samples_equal_what_wfdb_reads(
     start = to_us(record.base_datetime.replace(tzinfo=UTC))
     found = signal(batches, channel, start=start, frames=len(expected), rate=rate)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["100.atr", "1003.atr", "12726.wqrs", "03700181.gqrsh", "03700181.sqrs", "huge.qrs"])
+def test_annotations_are_those_that_wfdb_reads(data: Path, name: str) -> None:
+    path = data / "wfdb_samples" / name
+    expected = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
+    found = [note for note in parse(path.read_bytes()).notes if note[0] > 0]  # wfdb drops every note at sample 0
+    texts = [note.strip("\x00 ") for note in expected.aux_note]
+    assert found == [note for note in zip(expected.sample.tolist(), texts, strict=True) if note[0] > 0]
