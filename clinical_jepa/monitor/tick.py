@@ -69,6 +69,7 @@ def tick(ward: Ward, now: int) -> TickReport:
         arrivals=arrived(arrivals),
         late_rows=arrivals.late_rows,
         replayed=sum(start.replayed for start in begun),
+        rewound=arrivals.rewind,
     )
     reached("tick.before-commit")
     ward.ledger.commit(commit)
