@@ -110,6 +110,7 @@ def _advance(rows: np.ndarray, first: np.ndarray, count: np.ndarray, time: np.nd
     if not steps:
         return
     here = first[:, None] + np.minimum(np.arange(steps), np.maximum(count - 1, 0)[:, None])
+    here = np.minimum(here, len(time) - 1)  # one without arrivals may stand after the last of them
     before = np.concatenate([rows["last_event"][:, None], time[here]], axis=1)[:, :-1]
     hours = np.where(rows["arrivals"][:, None] + np.arange(steps) > 0, (time[here] - before) / HOUR, 0.0)
     active = np.arange(steps) < count[:, None]
