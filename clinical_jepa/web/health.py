@@ -106,7 +106,7 @@ def _unrouted(state: WardState, config: WebConfig, now: int) -> int:
         if message.delivered_at is None and now - message.created_at > patience
     ]
     still_open = {alert.alert_id for alert in state.ledger.alerts(open_only=True)} if waiting else set()
-    return sum(message.expired_at is None or message.alert_id in still_open for message in waiting)
+    return sum(one.expired_at is None or one.alert_id in still_open for one in waiting)
 
 
 def _routing(unrouted: int, relay_runs: bool, seen: int | None, wall: int) -> Iterator[Notice]:

@@ -25,7 +25,14 @@ HEADINGS = (
     (Standing.NOTHING, "Not yet forecast"),
 )
 
-_PARAMETERS = {"resp_rate": "RR", "spo2": "SpO₂", "sbp": "SBP", "heart_rate": "HR", "temperature": "temp."}
+_PARAMETERS = {
+    "resp_rate": "RR",
+    "spo2": "SpO₂",
+    "sbp": "SBP",
+    "heart_rate": "HR",
+    "temperature": "temp.",
+    "consciousness": "ACVPU",
+}
 
 
 def environment(state: WardState, config: WebConfig) -> Environment:

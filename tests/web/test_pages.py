@@ -76,7 +76,7 @@ def test_the_last_minute_of_validity_still_counts(state: WardState) -> None:
 
 def test_news2_stands_beside_the_risk_with_what_is_missing(client: TestClient) -> None:
     shown = text(row(client.get("/").text, RAISED))
-    assert "≥ 10 high missing: consciousness" in shown
+    assert "≥ 10 high missing: ACVPU" in shown
 
 
 def test_a_bed_called_script_is_text(client: TestClient) -> None:
