@@ -76,9 +76,9 @@ def _pulsatility(period: float, tau: float) -> float:
     """Pulse pressure over mean pressure of the steady Windkessel."""
     ejection = SYSTOLE * np.sqrt(period)
     start = _steady(period, ejection, tau)
-    moments = np.linspace(0, ejection, 24)
-    peak = (start * np.exp(-moments / tau) + _forced(moments, ejection, tau)).max()
-    return float((peak - start) / (tau * 2 * ejection / (np.pi * period)))
+    moments = np.linspace(0, ejection, 32)
+    curve = start * np.exp(-moments / tau) + _forced(moments, ejection, tau)
+    return float(np.ptp(curve) / (tau * 2 * ejection / (np.pi * period)))
 
 
 def _forced(since: Array, ejection: Array | float, tau: float) -> Array:
