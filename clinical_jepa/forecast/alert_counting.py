@@ -106,6 +106,38 @@ def raised(times: Sequence[int], risks: Sequence[float], *, threshold: float, si
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """When an alert is raised and when it ends, as in ``records.forecasts.Policy``. Times in µs."""
+
+    threshold: float
+    clear_below: float
+    clear_after: int
+    silence: int
+    expire_after: int
+
+
+def episodes(times: Sequence[int], risks: Sequence[float], rules: Rules, onsets: Sequence[Onset] = ()) -> list[int]:
+    """When the ward's life cycle would raise alerts, were nobody to answer: one open at a time, then silence.
+
+    An alert ends when the risk has stayed below ``clear_below`` for ``clear_after``, when the event begins, or when it
+    expires. It is what thresholds are chosen with; the backtest of the ward itself has the last word.
+    """
+    found: list[int] = []
+    opened = below_since = ended = None
+    for time, risk in zip(times, risks, strict=True):
+        if opened is not None:
+            below_since = None if risk >= rules.clear_below else time if below_since is None else below_since
+            cleared = below_since is not None and time - below_since >= rules.clear_after
+            came = any(opened < onset.time <= time for onset in onsets)
+            if cleared or came or time - opened >= rules.expire_after:
+                opened, below_since, ended = None, None, time
+        if opened is None and risk >= rules.threshold and (ended is None or time - ended >= rules.silence):
+            opened = time
+            found.append(time)
+    return found
+
+
 def _verdict(alert: int, watch: Watch, horizon: int) -> bool | None:
     if any(alert < onset.time <= alert + horizon for onset in watch.onsets):
         return True
