@@ -239,11 +239,11 @@ class Ledger:
 
     # SQLite
 
-    def _all(self, name: str, **values: Any) -> list[sqlite3.Row]:
+    def _all(self, name: str, /, **values: Any) -> list[sqlite3.Row]:
         with self._guard:
             return self._connection.execute(statements()[name], values).fetchall()
 
-    def _one(self, name: str, **values: Any) -> sqlite3.Row | None:
+    def _one(self, name: str, /, **values: Any) -> sqlite3.Row | None:
         return next(iter(self._all(name, **values)), None)
 
     @contextmanager
