@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from clinical_jepa.records.batch import Identity, Mode, SourceBatch
 from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.instant import floor_minute
 from clinical_jepa.records.views import Arrivals
 from clinical_jepa.store import arrays, census, quarantine, writing
 from clinical_jepa.store import manifest as manifests
@@ -145,14 +146,10 @@ class Store:
                 doubts += one.doubted(late)
             for subject, instant in doubts:
                 rewind[subject] = min(instant, rewind.get(subject, instant))
-        origins: dict[int, int] = {}
-        for one in views.values():
-            for subject, first in zip(*(numbers.tolist() for numbers in one.firsts(until)), strict=True):
-                origins[subject] = min(first, origins.get(subject, first))
         return Arrivals(
             since=since,
             until=until,
-            origins=origins,
+            origins=_origins(views, until),
             rewind=rewind,
             late_rows=late_rows,
             watermark=watermark,
@@ -166,7 +163,7 @@ class Store:
         return Arrivals(
             since=since,
             until=as_of,
-            origins={subject_id: min(firsts)} if firsts else {},
+            origins={subject_id: floor_minute(min(firsts))} if firsts else {},
             rewind={},
             late_rows=0,
             watermark=watermark,
@@ -252,3 +249,13 @@ class Store:
 
     def _read(self, read: Callable[[Manifest], Result]) -> Result:
         return reread(self.path, self._manifest, read)
+
+
+def _origins(views: Mapping[str, View], until: int) -> dict[int, int]:
+    """By subject: the whole minute at or before its first arrival."""
+    origins: dict[int, int] = {}
+    for one in views.values():
+        subjects, firsts = one.firsts(until)
+        for subject, first in zip(subjects.tolist(), floor_minute(firsts).tolist(), strict=True):
+            origins[subject] = min(first, origins.get(subject, first))
+    return origins

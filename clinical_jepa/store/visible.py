@@ -14,8 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clinical_jepa.records.events import RETRACTED, REVISING
-from clinical_jepa.records.instant import MINUTE, floor_minute
+from clinical_jepa.records.events import RETRACTED
 
 NEVER = np.iinfo(np.int64).max
 ALWAYS_HIDDEN = np.iinfo(np.int64).min
@@ -29,7 +28,6 @@ class View:
     available: np.ndarray  # int64 µs
     hidden_from: np.ndarray  # int64 µs: when a newer version takes its place; ALWAYS_HIDDEN for a retraction
     previous: np.ndarray  # int64: place of the version before it, -1 where there is none
-    revising: np.ndarray  # bool: the status says that it replaces something
     commit: np.ndarray  # int64
     subject: np.ndarray  # int64
     by_subject: np.ndarray  # int64: places grouped by subject, in order of arrival within each
@@ -62,9 +60,12 @@ class View:
         return self.table.take(places[self.hidden_from[places] > until]).drop_columns(["commit"])
 
     def corrected(self, since: int, until: int) -> Iterator[tuple[int, int]]:
-        """(subject, available time) of rows seen as of ``since`` whose fact was revised in ``(since, until]``."""
+        """(subject, available time) of rows seen as of ``since`` that a version of ``(since, until]`` took the place of.
+
+        Whatever its status says: a preliminary value that became final is seen no more, so a memory must not hold it.
+        """
         low, high = self._span(since, until)
-        for place in low + np.flatnonzero(self.revising[low:high] & (self.previous[low:high] >= 0)):
+        for place in low + np.flatnonzero(self.previous[low:high] >= 0):
             earlier = self.previous[place]
             while earlier >= 0 and self.available[earlier] > since:
                 earlier = self.previous[earlier]
@@ -86,15 +87,15 @@ class View:
         yield from zip(subjects.tolist(), earliest.tolist(), strict=True)
 
     def firsts(self, until: int) -> tuple[np.ndarray, np.ndarray]:
-        """(subjects, whole minute at or before each one's first arrival), of those that arrived by ``until``."""
+        """(subjects, when each one's first row became available), of those that arrived by ``until``."""
         first = self.available[self.by_subject[self.starts[:-1]]]
         here = first <= until
-        return self.subjects[here], first[here] - first[here] % MINUTE
+        return self.subjects[here], first[here]
 
     def first_of(self, subject_id: int) -> int:
-        """The whole minute at or before a subject's first arrival; NEVER where it has none."""
+        """When a subject's first row became available; NEVER where it has none."""
         places = self._places(subject_id)
-        return floor_minute(int(self.available[places[0]])) if places.size else NEVER
+        return int(self.available[places[0]]) if places.size else NEVER
 
     def extents(self, until: int) -> dict[int, tuple[int, int, int]]:
         """By subject: (first arrival, last arrival, rows seen), of those with a row seen as of ``until``."""
@@ -136,7 +137,7 @@ def view(table: pa.Table, *, by: str = "available_time") -> View:
     order = keys.with_row_index("place").sort("available", "time", "event_id")["place"].to_numpy().astype(np.int64)
     table = table.take(order).combine_chunks()
     available = keys["available"].to_numpy()[order]
-    hidden_from, previous, revising = _versions(table, available)
+    hidden_from, previous = _versions(table, available)
     subject = table["subject_id"].to_numpy()
     by_subject = np.argsort(subject, kind="stable")
     subjects, starts = np.unique(subject[by_subject], return_index=True)
@@ -145,7 +146,6 @@ def view(table: pa.Table, *, by: str = "available_time") -> View:
         available=available,
         hidden_from=hidden_from,
         previous=previous,
-        revising=revising,
         commit=table["commit"].to_numpy(),
         subject=subject,
         by_subject=by_subject,
@@ -164,12 +164,12 @@ def _instants(table: pa.Table, column: str) -> pa.Array:
     return pc.coalesce(table[column], table["available_time"]).cast(pa.int64())
 
 
-def _versions(table: pa.Table, available: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(hidden_from, previous, revising); only facts with more than one version are looked at one against the other."""
+def _versions(table: pa.Table, available: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(hidden_from, previous); only facts with more than one version are looked at one against the other."""
     hidden_from = np.full(table.num_rows, NEVER)
     previous = np.full(table.num_rows, -1)
     if "fact_id" not in table.column_names:  # a piece of a signal has one version
-        return hidden_from, previous, np.zeros(table.num_rows, bool)
+        return hidden_from, previous
     facts = pl.DataFrame(
         {"fact": pl.from_arrow(table["fact_id"]), "id": pl.from_arrow(table["event_id"]), "available": available}
     )
@@ -179,6 +179,5 @@ def _versions(table: pa.Table, available: np.ndarray) -> tuple[np.ndarray, np.nd
     older, newer = places[:-1][same], places[1:][same]
     hidden_from[older] = available[newer]
     previous[newer] = older
-    status = table["status"]
-    hidden_from[pc.is_in(status, pa.array(RETRACTED)).to_numpy()] = ALWAYS_HIDDEN
-    return hidden_from, previous, pc.is_in(status, pa.array(REVISING)).to_numpy()
+    hidden_from[pc.is_in(table["status"], pa.array(RETRACTED)).to_numpy()] = ALWAYS_HIDDEN
+    return hidden_from, previous

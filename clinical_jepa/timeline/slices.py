@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from clinical_jepa.records.instant import floor_minute
 from clinical_jepa.records.views import Arrivals, Items, Pictures, Slice
 from clinical_jepa.timeline.columns import code_ids, instants, numbers, text_ids
 from clinical_jepa.timeline.patches import patches
@@ -32,7 +33,7 @@ def slices(
             subject_id=subject,
             since=start,
             now=arrivals.until,
-            origin=arrivals.origins.get(subject, start),
+            origin=arrivals.origins.get(subject, floor_minute(arrivals.until)),
             items=items.take(events.places(subject, start)),
             patches=patches(arrivals.signals, signals.places(subject, start), load),
             pictures=_pictures(arrivals.images, images.places(subject, start), load),
