@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import csv
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from clinical_jepa.evaluate.checks.agreement import CHARTED, MONITOR, Agreement, agreement, plot_agreement
+from clinical_jepa.evaluate.checks.agreement import (
+    CHARTED,
+    LAST,
+    MONITOR,
+    Agreement,
+    agreement,
+    heart_rate_agreement,
+    plot_agreement,
+)
+from clinical_jepa.ingest import ingest
 from clinical_jepa.records.instant import MINUTE, SECOND, iso, to_us
+from clinical_jepa.simulate.ward import simulate
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.rows import Fact, Origin, Rows
 from clinical_jepa.sources.wfdb import reader
+from clinical_jepa.store.events import Store
 
 NINE = to_us(datetime(2026, 1, 5, 9, tzinfo=UTC))
 
@@ -92,11 +103,8 @@ def test_the_picture_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-def test_the_three_known_matches_of_the_real_files_agree(tmp_path: Path) -> None:
-    folder = os.environ.get("CLINICAL_JEPA_DATA")
-    if not folder:
-        pytest.skip("CLINICAL_JEPA_DATA is not set")
-    waveforms = Path(folder) / "mimic3_waveforms"
+def test_the_three_known_matches_of_the_real_files_agree(data: Path, tmp_path: Path) -> None:
+    waveforms = data / "mimic3_waveforms"
     tables = []
     for subject, name in (("10013", "p010013-2125-10-04-23-37n"), ("10061", "p010061-2107-01-20-12-33n")):
         context = ReadContext(root=waveforms, namespace="mimic3")
@@ -124,3 +132,29 @@ def charted_rows(waveforms: Path) -> list[tuple[str, int, float]]:
             for row in csv.DictReader(file)
             if row["itemid"] in ("211", "220045")
         ]
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_three_matches_are_found_in_a_store_of_the_real_tables_and_records(data: Path, tmp_path: Path) -> None:
+    store = stored(tmp_path, [data / "mimic3_demo", data / "mimic3_waveforms" / "derived_wfdb"], namespace="mimic3")
+    result = heart_rate_agreement(store, [store.identify("10013"), store.identify("10061")])
+    assert [pair[1] for pair in found(result)] == [96.0, 106.0, 107.0]
+    assert (result.matched, result.within) == (3, 3)
+
+
+@pytest.mark.slow
+def test_at_least_a_hundred_minutes_of_a_simulated_ward_agree(tmp_path: Path) -> None:
+    simulate(tmp_path / "sim", subjects=6, hours=24, seed=7)
+    store = stored(tmp_path, [tmp_path / "sim" / "ward"])
+    result = heart_rate_agreement(store, store.subjects(LAST)["subject_id"].to_pylist())
+    assert result.matched >= 100
+    assert result.within == result.matched
+
+
+def stored(folder: Path, paths: list[Path], **options: str) -> Store:
+    store = Store.open(folder / "store", create=True)
+    context = ReadContext(root=folder, **options)  # type: ignore[arg-type]
+    blank = np.zeros((64, 64), np.float32)  # the pictures are not looked at
+    ingest(paths, store, mode="history", now=lambda: LAST, context=context, prepare=lambda pixels, spacing: blank)
+    return store

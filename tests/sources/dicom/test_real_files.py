@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -17,14 +16,6 @@ from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.dicom import reader
 
 pytestmark = [pytest.mark.data, pytest.mark.filterwarnings("ignore")]  # pydicom warns of what these files do wrong
-
-
-@pytest.fixture
-def data() -> Path:
-    folder = os.environ.get("CLINICAL_JEPA_DATA")
-    if not folder:
-        pytest.skip("CLINICAL_JEPA_DATA is not set")
-    return Path(folder)
 
 
 def read(folder: Path) -> tuple[dict[str, ImageItem], dict[str, Rejection]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +17,6 @@ from clinical_jepa.sources.wfdb.annotations import parse
 from tests.sources.wfdb.builders import context
 
 pytestmark = pytest.mark.data
-
-
-@pytest.fixture
-def data() -> Path:
-    folder = os.environ.get("CLINICAL_JEPA_DATA")
-    if not folder:
-        pytest.skip("CLINICAL_JEPA_DATA is not set")
-    return Path(folder)
 
 
 def read(path: Path) -> list[SourceBatch]:
