@@ -90,3 +90,32 @@ def cut(whole: Slice, times: list[int]) -> list[Slice]:
     """The slice in consecutive pieces, cut at the given instants (whole minutes)."""
     inner = sorted({time for time in times if whole.since < time < whole.now})
     return [part(whole, a, b) for a, b in pairwise([whole.since, *inner, whole.now])]
+
+
+def learnable_stay(seed: int, *, subject_id: int, hours: float = 24.0) -> Slice:
+    """A stay in which vitals follow a slow hidden course: the past tells of the future, and treatments follow it."""
+    rng = np.random.default_rng(seed)
+    minutes = np.sort(rng.choice(int(hours * 60), int(hours * 2), replace=False))
+    course = rng.normal() + np.cumsum(rng.normal(0, 0.15, len(minutes)))
+    noise = rng.normal(0, 0.2, (len(minutes), len(VITALS)))
+    value = np.array([80, 80, 16, 96]) + (course[:, None] * np.array([1, -1, 0.5, -1]) + noise) * np.array(
+        [15, 12, 5, 2]
+    )
+    available = np.repeat(START + (minutes + 1) * MINUTE, len(VITALS))
+    rows = Items(
+        time=available,
+        available=available,
+        code=np.tile(np.array(VITALS, np.int32), len(minutes)),
+        value=value.reshape(-1).astype(np.float32),
+        text=np.zeros(len(available), np.int32),
+    )
+    none = np.random.default_rng(0)
+    return Slice(
+        subject_id=subject_id,
+        since=START - MINUTE,
+        now=START + int(hours * HOUR),
+        origin=int(available[0]),
+        items=rows,
+        patches=patches(none, 0, 1),
+        pictures=pictures(none, 0, 1),
+    )

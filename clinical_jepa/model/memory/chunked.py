@@ -25,7 +25,7 @@ def chunked(
     state = _full(state)
     k, v, beta, g = (_split(_full(x), chunk) for x in (k, v, beta, g))
     log_total = g.double().cumsum(dim=-1)  # log γ, [B, H, N, C]; doubles, as differences of it are taken
-    ratio = _ratio(log_total).to(k.dtype)
+    ratio = _ratio(log_total, k.dtype)
     total = log_total.to(k.dtype)
     lower = (beta[..., None] * (k @ k.mT) * ratio).tril(-1)
     right = torch.cat([beta[..., None] * v, (beta * total.exp())[..., None] * k], dim=-1)
@@ -56,8 +56,8 @@ def _split(x: Tensor, chunk: int) -> Tensor:
     return x.reshape(*x.shape[:2], -1, chunk, *x.shape[3:])
 
 
-def _ratio(total: Tensor) -> Tensor:
+def _ratio(total: Tensor, dtype: torch.dtype) -> Tensor:
     """Γ ``[…, C, C]``, 0 above the diagonal."""
     size = total.shape[-1]
     future = torch.ones(size, size, dtype=torch.bool, device=total.device).triu(1)
-    return (total[..., :, None] - total[..., None, :]).masked_fill(future, -torch.inf).exp()
+    return (total[..., :, None] - total[..., None, :]).to(dtype).masked_fill(future, -torch.inf).exp()
