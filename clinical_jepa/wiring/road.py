@@ -148,3 +148,50 @@ def fit(settings: Settings, *, progress: Progress | None = None) -> dict[str, An
 
     report = fit_task(compose.task(settings), Path(settings.paths.model), compose.store(settings), progress=progress)
     return asdict(report)
+
+
+def evaluate(
+    settings: Settings,
+    *,
+    train_store: str | None = None,
+    latent_zero: Path | None = None,
+    draws: int = 1000,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The leaderboard; kept as ``leaderboard.json`` beside the model."""
+    import json
+
+    from clinical_jepa.evaluate.leaderboard import evaluate as compare
+    from clinical_jepa.store.events import Store
+
+    board = compare(
+        Path(settings.paths.model),
+        compose.store(settings),
+        compose.task(settings),
+        train_store=None if train_store is None else Store.open(train_store),
+        latent_zero=latent_zero,
+        draws=draws,
+        progress=progress,
+    )
+    content = board.to_dict() | {"lines": board.lines(), "simulated": settings.ward.simulated}
+    (Path(settings.paths.model) / "leaderboard.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return content
+
+
+def leaderboard_text(board: Mapping[str, Any]) -> str:
+    """The table, and what it rests on."""
+    return f"{tables.text(board['lines'])}\n{_rests_on(board)}"
+
+
+def leaderboard_markdown(board: Mapping[str, Any]) -> str:
+    """The same for an artifact."""
+    return f"{tables.markdown(board['lines'])}\n\n{_rests_on(board)}"
+
+
+def _rests_on(board: Mapping[str, Any]) -> str:
+    return (
+        f"{board['subjects']} subjects nobody learned from ({board['subjects_with_event']} with an event), "
+        f"{board['anchors']} hourly anchors, prevalence {board['prevalence']:.3f}; intervals: 95%, {board['draws']} draws "
+        f"of patients; bands cover {board['band_coverage']:.2f}; unfamiliar {board['unfamiliar']:.3f}"
+        + ("; a simulated ward" if board["simulated"] else "")
+    )

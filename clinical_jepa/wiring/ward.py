@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import iso
 from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings
 
+if TYPE_CHECKING:
+    from clinical_jepa.monitor.backtest import BacktestReport
+
 _EVER = 2**62  # later than any instant
+
+_HELD_OUT = ("patients", "events", "caught", "recall", "alerts", "alerts_per_patient_day", "median_lead_h")
 
 Progress = Callable[[int, int], None]
 
@@ -63,18 +68,42 @@ def catch_up(settings: Settings) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Backtested:
+    """A backtest with its counts: over all subjects, and over those nothing was fitted on."""
+
+    report: BacktestReport
+    burden: dict[str, Any]
+    burden_all: dict[str, Any]
+
+    @staticmethod
+    def of(
+        settings: Settings, *, start: str | None = None, end: str | None = None, progress: Progress | None = None
+    ) -> Backtested:
+        """The live path over history (default: all that is stored)."""
+        from clinical_jepa.evaluate.burden import burden
+        from clinical_jepa.monitor.backtest import backtest as run
+        from clinical_jepa.training.splits import split
+
+        ward = compose.ward(settings)
+        reach, cadence = ward.store.extents(_EVER), ward.policy.task.cadence
+        if not reach:
+            raise BadRequest(f"the store at {settings.paths.store} holds nothing to go over; ingest something first")
+        first = compose.instant(start) if start else min(begin for begin, _ in reach.values())
+        last = compose.instant(end) if end else max(finish for _, finish in reach.values())
+        report = run(ward, first - first % cadence + cadence, last, cadence, progress=progress)
+        held_out = frozenset(split(reach).test)
+        return Backtested(
+            report=report,
+            burden=burden(report, ward.store, ward.policy, subjects=held_out),
+            burden_all=burden(report, ward.store, ward.policy),
+        )
+
+
 def backtest(
     settings: Settings, *, start: str | None = None, end: str | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Alerts, burden and lead time of the live path over history (default: all that is stored)."""
-    from clinical_jepa.evaluate.burden import burden
-    from clinical_jepa.monitor.backtest import backtest as run
-
-    ward = compose.ward(settings)
-    reach, cadence = ward.store.extents(_EVER).values(), ward.policy.task.cadence
-    if not reach:
-        raise BadRequest(f"the store at {settings.paths.store} holds nothing to go over; ingest something first")
-    first = compose.instant(start) if start else min(begin for begin, _ in reach)
-    last = compose.instant(end) if end else max(finish for _, finish in reach)
-    report = run(ward, first - first % cadence + cadence, last, cadence, progress=progress)
-    return burden(report, ward.store, ward.policy)
+    """Alerts, burden and lead time of the live path over history; the held-out subjects' own figures beside."""
+    done = Backtested.of(settings, start=start, end=end, progress=progress)
+    held_out = {f"held_out_{key}": value for key, value in done.burden.items() if key in _HELD_OUT}
+    return done.burden_all | held_out

@@ -1,0 +1,102 @@
+"""The whole road on a simulated ward, with the command line's own steps; each says how long it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from clinical_jepa.records.instant import HOUR, iso
+from clinical_jepa.wiring import compose, delivery, road, tables, ward
+from clinical_jepa.wiring.settings import Settings
+
+HOURS = 48
+OPENS_AFTER = 36 * HOUR  # the page opens this long after the ward's start …
+LEAD_IN = 8 * HOUR  # … with this much monitored before
+SPEED = 60
+
+
+def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: compose.Tell) -> str:
+    """Runs everything below ``folder`` and returns the closing text: tables, report, and how to open the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = configured(folder)
+    with _timed("simulate", tell):
+        road.simulate(folder, subjects=subjects, hours=HOURS, seed=seed, records_only=records_only)
+    with _timed("ingest", tell):
+        came = road.ingest_summary(settings, [folder / "ward"], mode="history")
+    with _timed("pretrain", tell), road.progress("pretrain") as progress:
+        trained = road.pretrain(settings, progress=progress)
+    with _timed("fit", tell):
+        road.fit(settings)
+    with _timed("evaluate", tell):
+        board = road.evaluate(settings)
+    with _timed("backtest", tell), road.progress("backtest") as progress:
+        history = ward.Backtested.of(settings, progress=progress)
+    with _timed("monitor", tell):
+        lead_in(settings)
+    with _timed("report", tell):
+        from clinical_jepa.wiring.report import write
+
+        report = write(settings, folder / "report.html", board=board, history=history, came=came)
+    return "\n\n".join([*_tables(came, trained, board, history.burden), _closing(folder, report)])
+
+
+def configured(folder: Path) -> Settings:
+    """Settings of the demo, also written to its ``clinical-jepa.toml`` for the commands that follow."""
+    opens = _opening()
+    text = (
+        f'[paths]\nstore = "{(folder / "store").as_posix()}"\nmodel = "{(folder / "model").as_posix()}"\n\n'
+        f'[ward]\nclock = "{iso(opens)}x{SPEED}"\nsimulated = true\n'
+    )
+    file = folder / "clinical-jepa.toml"
+    file.write_text(text, encoding="utf-8")
+    return road.settings(file=file)
+
+
+def _opening() -> int:
+    return compose.instant("2026-01-05T08:00Z") + OPENS_AFTER
+
+
+def lead_in(settings: Settings) -> None:
+    """Ticks on the ledger on disk up to the page's opening, as the live loop would have done them, and their delivery."""
+    from clinical_jepa.alerts import worker
+    from clinical_jepa.monitor.tick import tick
+
+    system, opens = compose.ward(settings), _opening()
+    for now in range(opens - LEAD_IN, opens + 1, system.policy.task.cadence):
+        tick(system, now)
+        worker.relay(system.ledger, delivery.channel(settings), clock=_at(now))
+
+
+def _at(now: int) -> Callable[[], int]:
+    return lambda: now
+
+
+@contextmanager
+def _timed(what: str, tell: compose.Tell) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    tell(f"{what}: {time.monotonic() - begun:.0f} s")
+
+
+def _tables(came: dict[str, Any], trained: dict[str, Any], board: dict[str, Any], burden: dict[str, Any]) -> list[str]:
+    kept = {name: came["total"][name] for name in ("events", "signals", "images")}
+    data = {"subjects": trained["subjects"] + trained["tuning"]} | kept | {"quarantined": came["total"]["rejected"]}
+    training = {key: trained[key] for key in ("arrivals", "steps", "seconds_training")}
+    alerts = {name: value for name, value in tables.flat(burden).items() if name not in ("ticks", "replayed")}
+    return [
+        f"SIMULATED WARD, {HOURS} hours. Figures are of a simulation.",
+        tables.text([data | tables.flat(training)]),
+        road.leaderboard_text(board),
+        tables.text([alerts], title="alerts over the held-out subjects:"),
+    ]
+
+
+def _closing(folder: Path, report: Path) -> str:
+    return (
+        f"report: {report}\n"
+        f"ward page: clinical-jepa serve --live --config {folder / 'clinical-jepa.toml'}\n"
+        f"  (in a clone: .venv/bin/clinical-jepa …; then open http://127.0.0.1:8417/, Ctrl-C ends it)"
+    )
