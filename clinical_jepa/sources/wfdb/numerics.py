@@ -34,9 +34,12 @@ def numerics(record: TopRecord, parts: Iterable[Fragment], context: ReadContext)
         if len(rows.events) >= ROWS_A_BATCH:
             yield rows
             rows = Rows()
-        for name, unit, values in _columns(part):
-            for frame in np.flatnonzero(np.isfinite(values)).tolist():
-                _add(rows, record, context, (name, unit), (part.start + frame, float(values[frame])))
+        starts = [record.instant(frame) for frame in range(part.start, part.start + part.frames + 1)]
+        for found, unit, values in _columns(part):
+            where = (record.path.name, f"{record.path.stem} {found.name}")
+            for place in np.flatnonzero(np.isfinite(values)).tolist():
+                fact = _fact(record, context, (found.target, unit, float(values[place])), starts[place : place + 2])
+                rows.add(fact, Origin(source=SOURCE, file=where[0], record=f"{where[1]} #{part.start + place}"))
     yield rows
 
 
@@ -59,21 +62,17 @@ def _columns(part: Fragment) -> list[tuple[Target, str | None, np.ndarray]]:
     return columns
 
 
-def _add(
-    rows: Rows, record: TopRecord, context: ReadContext, signal: tuple[Target, str | None], sample: tuple[int, float]
-) -> None:
-    found, unit = signal
-    frame, value = sample
-    subject, time = record.identity.subject_id, record.instant(frame)
-    available, basis = availability(record.instant(frame + 1), delay=context.delays.get("monitor", 0))
-    fact = Fact(
-        key=f"{subject}/{found.target}/{time}",
-        subject_id=subject,
-        code=found.target,
-        time=time,
+def _fact(record: TopRecord, context: ReadContext, what: tuple[str, str | None, float], minute: list[int]) -> Fact:
+    code, unit, value = what
+    start, end = minute
+    available, basis = availability(end, delay=context.delays.get("monitor", 0))
+    return Fact(
+        key=f"{record.identity.subject_id}/{code}/{start}",
+        subject_id=record.identity.subject_id,
+        code=code,
+        time=start,
         available_time=available,
         available_basis=basis,
         value=value,
         unit=unit,
     )
-    rows.add(fact, Origin(source=SOURCE, file=record.path.name, record=f"{record.path.stem} {found.name} #{frame}"))
