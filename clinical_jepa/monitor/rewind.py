@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from clinical_jepa.forecast.eligibility import Eligibility, from_bytes, observe
 from clinical_jepa.records.forecasts import Memory
-from clinical_jepa.records.instant import floor_minute
 from clinical_jepa.records.views import Arrivals, Slice
 from clinical_jepa.records.ward import Patient
 from clinical_jepa.store.events import MIN_INSTANT
@@ -58,7 +57,7 @@ def starts(ward: Ward, arrivals: Arrivals, patients: Mapping[int, Patient], subj
 def replay(ward: Ward, patient: Patient, *, now: int, before: int | None = None) -> Start:
     """A start at the last memory with a cursor before ``before`` (None: at none), with all that is seen since as of now."""
     subject = patient.subject_id
-    kept = None if before is None else _mine(ward, ward.ledger.memory(subject, before=floor_minute(before)))
+    kept = None if before is None else _mine(ward, ward.ledger.memory(subject, before=before))
     kept = kept or ward.forecaster.initial(subject)
     past = ward.store.history(subject, as_of=now, since=kept.cursor)
     ahead = slices(past, subjects=[subject], since=kept.cursor, load=ward.store.samples)[subject]

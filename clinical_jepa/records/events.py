@@ -105,7 +105,7 @@ BASES = (
 
 STATUSES = ("final", "preliminary", "amended", "corrected", "cancelled", "entered-in-error")
 RETRACTED = ("cancelled", "entered-in-error")  # the fact no longer holds
-REVISING = ("amended", "corrected", *RETRACTED)  # the row replaces an earlier one
+REVISING = ("amended", "corrected", *RETRACTED)  # the row says that it replaces an earlier one
 
 REASONS = (
     "unreadable",  # not the format it claims to be, truncated, failing its own checksum
