@@ -256,6 +256,6 @@ def _origins(views: Mapping[str, View], until: int) -> dict[int, int]:
     origins: dict[int, int] = {}
     for one in views.values():
         subjects, firsts = one.firsts(until)
-        for subject, first in zip(subjects.tolist(), floor_minute(firsts).tolist(), strict=True):
+        for subject, first in zip(subjects.tolist(), firsts.tolist(), strict=True):
             origins[subject] = min(first, origins.get(subject, first))
-    return origins
+    return {subject: floor_minute(first) for subject, first in origins.items()}

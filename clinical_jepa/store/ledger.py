@@ -61,7 +61,7 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._guard = threading.RLock()
-        self._handed_out: tuple[int, int] | None = None  # (until, last number) of acknowledgements read for a tick
+        self._handed_out: dict[int, int] = {}  # last number of the acknowledgements read for the tick at an instant
 
     @classmethod
     def open(cls, path: Path | str) -> Ledger:
@@ -129,10 +129,10 @@ class Ledger:
             newest = run("last_tick")
             if newest and newest[0]["now"] != tick.since:
                 raise BadRequest("another monitor has written a later tick; this one was not written; run only one")
-            handed_out = self._handed_out if self._handed_out and self._handed_out[0] == tick.now else (tick.now, 0)
             write_tick(run, tick)
-            run("apply_acknowledgements", now=tick.now, last=handed_out[1])
+            run("apply_acknowledgements", now=tick.now, last=self._handed_out.get(tick.now, 0))
             reached("commit.before-commit")
+        self._handed_out.clear()
         reached("commit.done")
         return True
 
@@ -174,7 +174,7 @@ class Ledger:
         """
         with self._guard:
             rows = self._all("waiting_acknowledgements", until=until)
-            self._handed_out = (until, max((row["number"] for row in rows), default=0))
+            self._handed_out[until] = max((row["number"] for row in rows), default=0)
         return tuple(Acknowledgement(alert_id=row["alert_id"], by=row["by"], at=row["at"]) for row in rows)
 
     def answered(self) -> list[tuple[Acknowledgement, int | None]]:
