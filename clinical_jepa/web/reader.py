@@ -10,6 +10,7 @@ from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.web.bedside import Bedside, read_bedside, read_image
 from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.health import Health, read_health
+from clinical_jepa.web.recent import Recent
 from clinical_jepa.web.state import WardState
 from clinical_jepa.web.ward import Ward, answers, read_ward
 
@@ -21,6 +22,7 @@ class Reader:
 
     def __init__(self, state: WardState, config: WebConfig) -> None:
         self._state, self._config = state, config
+        self._recent = Recent(state.ledger)
         self._lock = threading.Lock()
         self._ward: tuple[float, Ward] | None = None
 
@@ -29,7 +31,7 @@ class Reader:
         with self._lock:
             if self._ward is None or time.monotonic() - self._ward[0] > _KEPT_S:
                 self._state.store.reload()
-                self._ward = (time.monotonic(), read_ward(self._state, self._config))
+                self._ward = (time.monotonic(), read_ward(self._state, self._config, self._recent))
             return self._ward[1]
 
     def bedside(self, subject_id: int) -> Bedside:

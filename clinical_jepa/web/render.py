@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from clinical_jepa.records.forecasts import Reason
-from clinical_jepa.records.instant import SECOND, from_us, iso
+from clinical_jepa.records.instant import HOUR, SECOND, from_us, iso
 from clinical_jepa.web import words
 from clinical_jepa.web.charts.spark import risk_bar, sparkline
 from clinical_jepa.web.config import WebConfig
@@ -37,7 +36,6 @@ _PARAMETERS = {
 
 def environment(state: WardState, config: WebConfig) -> Environment:
     """Templates with everything that all pages share."""
-    zone = ZoneInfo(config.zone)
     env = Environment(
         loader=PackageLoader("clinical_jepa.web", "pages"),
         autoescape=True,
@@ -45,7 +43,23 @@ def environment(state: WardState, config: WebConfig) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {
+    stale = state.policy.vitals_max_age if state.policy else 2 * HOUR
+    env.filters |= _filters(ZoneInfo(config.zone))
+    env.globals |= {
+        "config": config,
+        "task": state.task,
+        "policy": state.policy,
+        "clock": state.clock,
+        "abstentions": words.ABSTENTIONS,
+        "headings": HEADINGS,
+        "stale_after": stale,
+        **_pictures(env, state, config),
+    }
+    return env
+
+
+def _filters(zone: ZoneInfo) -> dict[str, Callable[..., str]]:
+    return {
         "hhmm": lambda instant: words.clock_time(instant, zone),
         "seconds": lambda instant: f"{from_us(instant).astimezone(zone):%H:%M:%S}",
         "day": lambda instant: words.day_time(instant, zone).rsplit(" ", 1)[0],
@@ -59,30 +73,19 @@ def environment(state: WardState, config: WebConfig) -> Environment:
         "unit": words.unit,
         "label": words.label,
         "short": words.short,
-        "name_of": lambda name: _PARAMETERS.get(name, name),
+        "name_of": lambda name: str(_PARAMETERS.get(name, name)),
     }
-    threshold = state.policy.threshold if state.policy else None
-    stale = state.policy.vitals_max_age if state.policy else 2 * 3600 * SECOND
 
-    def spark(bed: Bed) -> Markup:
-        span, now = config.trend_s * SECOND, state.clock.now()
+
+def _pictures(env: Environment, state: WardState, config: WebConfig) -> dict[str, Callable[..., Markup]]:
+    threshold = state.policy.threshold if state.policy else None
+    span = config.trend_s * SECOND
+
+    def spark(bed: Bed, now: int) -> Markup:
         return sparkline(bed.trend, now=now, span=span, longest=2 * state.task.cadence, threshold=threshold)
 
     def why(reasons: Sequence[Reason], caption: str) -> Markup:
-        return Markup(env.get_template("why.html").render(reasons=reasons, caption=caption))  # noqa: S704  (escaped by the template)
+        told = env.get_template("why.html").render(reasons=reasons, caption=caption)  # escapes
+        return Markup(told)  # noqa: S704
 
-    shared: dict[str, Any] = {
-        "config": config,
-        "task": state.task,
-        "policy": state.policy,
-        "clock": state.clock,
-        "abstentions": words.ABSTENTIONS,
-        "headings": HEADINGS,
-        "stale_after": stale,
-        "old_after": stale,
-        "spark": spark,
-        "why": why,
-        "risk_bar": lambda forecast: risk_bar(forecast, threshold),
-    }
-    env.globals |= shared
-    return env
+    return {"spark": spark, "why": why, "risk_bar": lambda forecast: risk_bar(forecast, threshold)}

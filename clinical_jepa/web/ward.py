@@ -15,6 +15,7 @@ from clinical_jepa.records.ward import Stay
 from clinical_jepa.timeline.stays import STAY_CODES, stays
 from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.readings import Newest, Reading, early_warning, newest, vitals_time
+from clinical_jepa.web.recent import Recent
 from clinical_jepa.web.state import WardState
 
 Outcome = Forecast | Abstention
@@ -94,7 +95,7 @@ class _Known:
     answers: Mapping[str, Answer]
 
 
-def read_ward(state: WardState, config: WebConfig) -> Ward:
+def read_ward(state: WardState, config: WebConfig, recent: Recent) -> Ward:
     """Everybody known to be here now, by risk; a patient without forecast is still listed."""
     now = state.clock.now()
     visible = state.store.arrivals(now - config.vitals_s * SECOND, now)
@@ -102,7 +103,7 @@ def read_ward(state: WardState, config: WebConfig) -> Ward:
     known = _Known(
         now=now,
         recent=newest(visible.events),
-        outcomes=_by_subject(state.ledger.outcomes(since=now - max(config.trend_s * SECOND, 2 * state.task.validity))),
+        outcomes=_by_subject(recent.since(now - max(config.trend_s * SECOND, 2 * state.task.validity))),
         alerts={alert.subject_id: alert for alert in alerts},
         answers=answers(state, alerts),
     )
