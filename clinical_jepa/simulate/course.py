@@ -118,7 +118,8 @@ def _chart(course: Course, minute: int, vitals: Array, seen: treatments.Seen, fa
 
 
 def _again(extra: Array, minute: int, seen: treatments.Seen, orders: treatments.Orders, fate: Fate) -> Array:
-    """Who is looked at again soon: most with a bad value, and all on a vasopressor."""
+    """Who is looked at again soon: half of those with a bad value, all with a very bad one or on a vasopressor."""
     bad = (seen.map < 65) | (seen.spo2 < 89)
-    again = seen.fresh & ((bad & (fate.chance[minute] < 0.5)) | (orders.pressor > 0))
+    worse = (seen.map < 56) | (seen.spo2 < 84)
+    again = seen.fresh & ((bad & (fate.chance[minute] < 0.5)) | worse | (orders.pressor > 0))
     return np.where(again, minute + 20 + np.int64(fate.chance[minute] * 37) % 20, extra)

@@ -86,10 +86,10 @@ def _insults(rng: np.random.Generator, admitted: int, left: int) -> dict[str, fl
 
 # name: (how many a day, minutes from, to, height from, to)
 _EPISODES = (
-    (1.2, 30, 150, 0.4, 1.0),  # pain, agitation, a visit: heart rate and pressure go up
-    (0.25, 240, 720, 0.7, 1.9),  # fever without infection
-    (0.8, 5, 20, 3.0, 8.0),  # a mucus plug, a turned patient: saturation dips
-    (0.5, 15, 50, 6.0, 14.0),  # sedation, a change of position: pressure dips
+    (2.0, 30, 180, 0.4, 1.0),  # pain, agitation, a visit: heart rate and pressure go up
+    (0.4, 240, 720, 0.7, 1.9),  # fever without infection
+    (1.2, 5, 25, 3.0, 8.0),  # a mucus plug, a turned patient: saturation dips
+    (0.8, 15, 50, 6.0, 14.0),  # sedation, a change of position: pressure dips
 )
 
 

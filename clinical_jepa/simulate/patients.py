@@ -86,13 +86,13 @@ def _history(rng: np.random.Generator, age: float) -> dict[str, bool]:
 
 
 def _baselines(rng: np.random.Generator, row: dict[str, float]) -> dict[str, float]:
-    hr0 = rng.normal(82, 10) - 15 * row["beta_blocker"] - 22 * row["athlete"]
+    hr0 = rng.normal(82, 12) - 15 * row["beta_blocker"] - 22 * row["athlete"]
     map0 = rng.normal(86, 6) + 14 * row["hypertension"] - 3 * row["athlete"]
     return {
         "hr0": float(np.clip(hr0, 46, 108)),
         "map0": float(np.clip(map0, 78, 120)),
         "pp0": float(np.clip(rng.normal(46 + 10 * row["hypertension"], 7), 30, 80)),
-        "rr0": float(np.clip(rng.normal(16, 2) + 4 * row["copd"], 11, 25)),
+        "rr0": float(np.clip(rng.normal(16.5, 2.8) + 4 * row["copd"], 10, 27)),
         "pf0": float(np.clip(rng.normal(300 if row["copd"] else 430, 20), 265, 480)),
         "temp0": rng.normal(36.8, 0.2),
         "fever_gain": rng.uniform(-0.4, 2.0) - 0.5 * (row["age"] > 75),

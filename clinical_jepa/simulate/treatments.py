@@ -123,10 +123,10 @@ def _pressor(orders: Orders, seen: Seen, minute: int, patients: Patients, policy
 
 
 def _oxygen(orders: Orders, seen: Seen, minute: int, patients: Patients) -> None:
-    """One step up below the target, one down well above it; the target is lower in COPD."""
+    """Steps up below the target, more the further, one down well above it; the target is lower in COPD."""
     low, high = np.where(patients.copd, 88, 92), np.where(patients.copd, 93.5, 97)
     move = np.where(seen.spo2 < low, 1, np.where((seen.spo2 > high) & (orders.fio2 > 0), -1, 0)) * seen.fresh
-    move = np.where(seen.spo2 < low - 5, 2 * move, move)
+    move = np.where(seen.spo2 < low - 4, 2 * move, move) + 2 * ((seen.spo2 < low - 8) & seen.fresh)
     take = (move != 0) & (orders.fio2_due == _LATER) & orders.present
     orders.fio2_move = np.where(take, move, orders.fio2_move)
     orders.fio2_due = np.where(take, minute + patients.attention // 3 + 2, orders.fio2_due)

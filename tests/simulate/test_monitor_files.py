@@ -101,7 +101,9 @@ def test_the_arterial_wave_has_the_mean_and_pulse_pressure_of_the_truth(root: Pa
                 continue
             true = truth_at(root, record, at // 3750)
             assert abs(samples.mean() - true["map"]) < 4
-            spread = np.median(np.ptp(samples.reshape(30, 250), axis=1))  # of two seconds each: fibrillation has long beats
+            spread = np.median(
+                np.ptp(samples.reshape(30, 250), axis=1)
+            )  # of two seconds each: fibrillation has long beats
             assert spread == pytest.approx(true["sbp"] - true["dbp"], rel=0.25, abs=4)
             checked += 1
     assert checked >= 3
