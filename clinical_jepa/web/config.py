@@ -7,6 +7,7 @@ from dataclasses import dataclass
 # How long each kind of source may be quiet before its feed is called late; the longest matching prefix counts.
 QUIET = (
     ("wfdb:numerics", 10 * 60),
+    ("wfdb:alarms", 365 * 24 * 3600),  # no alarm is no fault
     ("wfdb", 2 * 3600),
     ("dicom", 36 * 3600),
     ("fhir", 2 * 3600),
