@@ -46,7 +46,7 @@ def read(path: Path, context: ReadContext, *, force: bool = False) -> Iterator[S
     """One batch with the file's picture, or with its rejection. ``force`` reads a file without preamble and meta."""
     identities: tuple[Identity, ...] = ()
     images: tuple[ImageItem, ...] = ()
-    rejections: tuple[Rejection, ...] = ()
+    refusal: tuple[str, str] | None = None
     record = path.stem
     try:
         dataset = _dataset(path, force)
@@ -55,9 +55,17 @@ def read(path: Path, context: ReadContext, *, force: bool = False) -> Iterator[S
         images = (_item(dataset, identity, context),)
         identities = (identity,)
     except _Refused as refused:
-        reason, message = refused.args
-        rejections = (Rejection(source=SOURCE, file=path.name, record=record, reason=reason, message=message),)
+        refusal = refused.args[0], refused.args[1]
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # pydicom converts elements when asked; the RLE decoder's panics are no Exception
+        refusal = "unreadable", f"an element of the file cannot be read ({type(error).__name__})"
+    rejections = () if refusal is None else (_rejection(path, record, *refusal),)
     yield SourceBatch(events=Rows().table(), identities=identities, images=images, rejections=rejections)
+
+
+def _rejection(path: Path, record: str, reason: str, message: str) -> Rejection:
+    return Rejection(source=SOURCE, file=path.name, record=record, reason=reason, message=message)
 
 
 def _dataset(path: Path, force: bool) -> Dataset:

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clinical_jepa.records.batch import ImageItem, Rejection
 from clinical_jepa.records.instant import HOUR, MINUTE, to_us
@@ -131,3 +133,29 @@ def test_the_committed_example_reads_without_a_refusal() -> None:
     items, rejections = read(found[0])
     assert rejections == []
     assert items[0].view == "AP"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    places=st.lists(st.tuples(st.integers(132, 1600), st.integers(0, 255)), min_size=1, max_size=4),
+    cut=st.integers(0, 20000),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_wrong_bytes_or_a_cut_never_raise(
+    tmp_path_factory: pytest.TempPathFactory, places: list[tuple[int, int]], cut: int
+) -> None:
+    content = bytearray((EXAMPLES / "chest.dcm").read_bytes())
+    for place, byte in places:
+        content[place % len(content)] = byte
+    path = tmp_path_factory.mktemp("damage") / "a.dcm"
+    path.write_bytes(content[:cut] if cut < len(content) else content)
+    items, rejections = read(path)
+    assert len(items) + len(rejections) == 1
+
+
+def test_an_element_that_cannot_be_converted_is_a_refusal(tmp_path: Path) -> None:
+    path = save(tmp_path, ramp())
+    content = path.read_bytes()
+    at = content.index(b"\x08\x00\x20\x00DA")  # StudyDate
+    path.write_bytes(content[: at + 4] + b"T@" + content[at + 6 :])
+    assert [r.reason for r in read(path)[1]] == ["unreadable"]
