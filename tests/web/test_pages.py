@@ -37,7 +37,7 @@ def test_everybody_present_is_listed_by_risk(client: TestClient) -> None:
 
 def test_a_forecast_is_shown_with_interval_making_and_validity(client: TestClient) -> None:
     shown = text(row(client.get("/").text, RAISED))
-    assert "47 % 33–67" in shown
+    assert "47 % 33 to 67" in shown
     assert "19:56 valid until 20:26" in shown
 
 
