@@ -80,7 +80,8 @@ def merged(root: Path, kind: str, stem: str, segments: Sequence[Segment]) -> lis
     """The same rows in segments by time of at most ``SEGMENT_ROWS``; the old files stay until they are swept."""
     table = read_segments(root, kind, segments)
     if "available_time" in table.column_names:
-        table = table.sort_by([("available_time", "ascending"), ("event_id", "ascending")])
+        order = ["available_time", "time", "event_id"]  # of a view, so that reading it needs no sorting
+        table = table.sort_by([(column, "ascending") for column in order])
     return [
         write_segment(root, kind, f"{stem}-{number:04d}", table.slice(first, SEGMENT_ROWS))
         for number, first in enumerate(range(0, table.num_rows, SEGMENT_ROWS))

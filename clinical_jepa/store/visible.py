@@ -18,6 +18,7 @@ from clinical_jepa.records.events import RETRACTED
 
 NEVER = np.iinfo(np.int64).max
 ALWAYS_HIDDEN = np.iinfo(np.int64).min
+_CHUNKS = 32  # of a table that grows: then it is copied into one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,12 +136,47 @@ def view(table: pa.Table, *, by: str = "available_time") -> View:
         }
     )
     order = keys.with_row_index("place").sort("available", "time", "event_id")["place"].to_numpy().astype(np.int64)
-    table = table.take(order).combine_chunks()
+    if not np.array_equal(order, np.arange(order.size)):  # a compacted store comes in order
+        table = table.combine_chunks().take(order)
     available = keys["available"].to_numpy()[order]
-    hidden_from, previous = _versions(table, available)
+    hidden_from, previous = np.full(order.size, NEVER), np.full(order.size, -1)
+    if "fact_id" in table.column_names:  # a piece of a signal has one version
+        facts = pl.Series(pl.from_arrow(table["fact_id"]))
+        _chain(table, available, np.flatnonzero(facts.is_duplicated().to_numpy()), hidden_from, previous)
+        hidden_from[pc.is_in(table["status"], pa.array(RETRACTED)).to_numpy()] = ALWAYS_HIDDEN
+    return _grouped(table.combine_chunks(), available, hidden_from, previous)
+
+
+def extended(known: View, rows: pa.Table, *, by: str) -> View:
+    """The view of what ``known`` holds and of further rows, made at the cost of these where all of them are newer."""
+    if not rows.num_rows:
+        return known
+    new = view(rows, by=by)
+    if known.available.size and new.available[0] <= known.available[-1]:
+        return view(pa.concat_tables([known.table, rows]), by=by)
+    table = pa.concat_tables([known.table, new.table])
+    if table["event_id"].num_chunks > _CHUNKS:
+        table = table.combine_chunks()
+    size = known.available.size
+    available = np.concatenate([known.available, new.available])
+    hidden_from = np.concatenate([known.hidden_from, new.hidden_from])
+    previous = np.concatenate([known.previous, np.where(new.previous < 0, -1, new.previous + size)])
+    if "fact_id" in table.column_names:
+        facts = pl.Series(pl.from_arrow(new.table["fact_id"])).unique()
+        known_facts = pl.Series(pl.from_arrow(known.table["fact_id"]))
+        again = np.flatnonzero(known_facts.is_in(facts.implode()).to_numpy())
+        if again.size:
+            retracted = hidden_from == ALWAYS_HIDDEN
+            _chain(table, available, np.append(again, np.arange(size, available.size)), hidden_from, previous)
+            hidden_from[retracted] = ALWAYS_HIDDEN
+    return _grouped(table, available, hidden_from, previous)
+
+
+def _grouped(table: pa.Table, available: np.ndarray, hidden_from: np.ndarray, previous: np.ndarray) -> View:
     subject = table["subject_id"].to_numpy()
     by_subject = np.argsort(subject, kind="stable")
-    subjects, starts = np.unique(subject[by_subject], return_index=True)
+    grouped = subject[by_subject]
+    starts = np.flatnonzero(np.append(True, grouped[1:] != grouped[:-1])[: subject.size])
     return View(
         table=table,
         available=available,
@@ -149,14 +185,9 @@ def view(table: pa.Table, *, by: str = "available_time") -> View:
         commit=table["commit"].to_numpy(),
         subject=subject,
         by_subject=by_subject,
-        subjects=subjects,
+        subjects=grouped[starts],
         starts=np.append(starts, subject.size),
     )
-
-
-def extended(known: View, rows: pa.Table, *, by: str) -> View:
-    """The view of what ``known`` holds and of further rows."""
-    return view(pa.concat_tables([known.table, rows]), by=by) if rows.num_rows else known
 
 
 def _instants(table: pa.Table, column: str) -> pa.Array:
@@ -164,20 +195,21 @@ def _instants(table: pa.Table, column: str) -> pa.Array:
     return pc.coalesce(table[column], table["available_time"]).cast(pa.int64())
 
 
-def _versions(table: pa.Table, available: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(hidden_from, previous); only facts with more than one version are looked at one against the other."""
-    hidden_from = np.full(table.num_rows, NEVER)
-    previous = np.full(table.num_rows, -1)
-    if "fact_id" not in table.column_names:  # a piece of a signal has one version
-        return hidden_from, previous
-    facts = pl.DataFrame(
-        {"fact": pl.from_arrow(table["fact_id"]), "id": pl.from_arrow(table["event_id"]), "available": available}
-    )
-    chained = facts.with_row_index("place").filter(facts["fact"].is_duplicated()).sort("fact", "available", "id")
-    places = chained["place"].to_numpy().astype(np.int64)
-    same = (chained["fact"] == chained["fact"].shift(-1)).fill_null(False).to_numpy()[:-1]
-    older, newer = places[:-1][same], places[1:][same]
+def _chain(
+    table: pa.Table, available: np.ndarray, places: np.ndarray, hidden_from: np.ndarray, previous: np.ndarray
+) -> None:
+    """Writes into the last two, for the rows at ``places`` (all versions of some facts), what follows what."""
+    rows = table.select(["fact_id", "event_id"]).take(places)
+    versions = pl.DataFrame(
+        {
+            "fact": pl.from_arrow(rows["fact_id"]),
+            "available": available[places],
+            "id": pl.from_arrow(rows["event_id"]),
+            "place": places,
+        }
+    ).sort("fact", "available", "id")
+    same = (versions["fact"] == versions["fact"].shift(-1)).fill_null(False).to_numpy()[:-1]
+    ordered = versions["place"].to_numpy()
+    older, newer = ordered[:-1][same], ordered[1:][same]
     hidden_from[older] = available[newer]
     previous[newer] = older
-    hidden_from[pc.is_in(table["status"], pa.array(RETRACTED)).to_numpy()] = ALWAYS_HIDDEN
-    return hidden_from, previous

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from tests.store.builders import Row
 
 RETRACTED = ("cancelled", "entered-in-error")
-REVISING = ("amended", "corrected", *RETRACTED)
 
 
 def version(row: Row) -> tuple[int, str]:

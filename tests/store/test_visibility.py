@@ -7,6 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from clinical_jepa.store.events import MIN_INSTANT, Store
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.segments import COMMIT, SCHEMAS
-from clinical_jepa.store.visible import View, view
+from clinical_jepa.store.visible import View, extended, view
 from tests.store import oracle
 from tests.store.builders import Row, batch, events, ids, put, stored
 
@@ -23,8 +24,8 @@ statuses = st.sampled_from(["final", "final", "preliminary", "amended", "correct
 
 
 @st.composite
-def worlds(draw: st.DrawFn, *, revise: bool = False) -> list[Row]:
-    """Rows of few facts; with ``revise`` every later version says that it is one."""
+def worlds(draw: st.DrawFn) -> list[Row]:
+    """Rows of few facts."""
     count = draw(st.integers(0, 14))
     rows = [
         Row(
@@ -37,17 +38,7 @@ def worlds(draw: st.DrawFn, *, revise: bool = False) -> list[Row]:
         )
         for number in range(count)
     ]
-    if revise:
-        first = {row.fact_id: row for row in sorted(rows, key=oracle.version, reverse=True)}
-        rows = [
-            row if first[row.fact_id] is row or row.status in oracle.REVISING else _as(row, status="corrected")
-            for row in rows
-        ]
     return rows
-
-
-def _as(row: Row, **changes: object) -> Row:
-    return Row(**{**row.__dict__, **changes})
 
 
 def in_memory(rows: list[Row], commits: list[int] | None = None) -> Store:
@@ -108,7 +99,7 @@ def test_late_rows_are_counted_and_doubt_their_subjects(rows: list[Row], commits
     assert found.late_rows == sum(row.event_id in late and row.available <= since for row in rows)
 
 
-@given(worlds(revise=True), st.lists(st.booleans(), min_size=14, max_size=14), instants, instants)
+@given(worlds(), st.lists(st.booleans(), min_size=14, max_size=14), instants, instants)
 def test_a_memory_restarted_before_rewind_knows_nothing_that_changed(
     rows: list[Row], late: list[bool], one: int, other: int
 ) -> None:
@@ -122,6 +113,22 @@ def test_a_memory_restarted_before_rewind_knows_nothing_that_changed(
     for name in then.keys() ^ now.keys():
         row = then.get(name) or now[name]
         assert found.rewind[row.subject] <= row.available
+
+
+@given(worlds(), instants, st.booleans())
+def test_a_view_that_grows_equals_one_made_at_once(rows: list[Row], cut: int, mixed: bool) -> None:
+    """``mixed``: the parts lie in each other's time; else the second is newer, as live rows are."""
+    first = rows[::2] if mixed else [row for row in rows if row.available <= cut]
+    second = [row for row in rows if row not in first]
+    tables = [_with_commit(events(part)) for part in (first, second, first + second)]
+    grown, whole = extended(view(tables[0]), tables[1], by="available_time"), view(tables[2])
+    assert grown.table.combine_chunks().equals(whole.table)
+    for name in ("available", "hidden_from", "previous", "subject", "by_subject", "subjects", "starts"):
+        assert np.array_equal(getattr(grown, name), getattr(whole, name)), name
+
+
+def _with_commit(table: pa.Table) -> pa.Table:
+    return table.append_column(COMMIT, pa.array([1] * table.num_rows, pa.int64()))
 
 
 @settings(max_examples=15, deadline=None)
