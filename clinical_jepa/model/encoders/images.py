@@ -38,7 +38,7 @@ def prepare(pixels: np.ndarray, spacing_mm: tuple[float, float] | None) -> np.nd
         ]
     )
     with _one_thread():
-        out: np.ndarray = np.array(steps(torch.from_numpy(picture)[None]), dtype=np.float32)[0]
+        out: np.ndarray = steps(torch.from_numpy(picture)[None]).as_tensor().numpy()[0]
     clipped: np.ndarray = out.clip(0.0, 1.0)
     return clipped
 
