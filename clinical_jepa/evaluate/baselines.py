@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def better(parts: Parts, inputs: Inputs) -> Score:
     return min(both, key=lambda score: linear.loss(score(parts.tuning), parts.tuning.label))
 
 
-def _boosted(train, tuning, leaves: int, rows: int, rate: float):  # noqa: ANN001
+def _boosted(train: Any, tuning: Any, leaves: int, rows: int, rate: float) -> Any:
     import lightgbm
 
     parameters = {

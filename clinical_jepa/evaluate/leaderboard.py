@@ -17,6 +17,7 @@ from clinical_jepa.evaluate import baselines, scoring
 from clinical_jepa.evaluate.baselines import Parts, Score
 from clinical_jepa.evaluate.scoring import Leaderboard
 from clinical_jepa.forecast import policies
+from clinical_jepa.forecast.conformal import p_value
 from clinical_jepa.model import checkpoint, heads
 from clinical_jepa.model.forecaster import JepaForecaster, load_forecaster
 from clinical_jepa.model.heads import Heads, load_heads
@@ -99,7 +100,13 @@ def evaluate(
     if latent_zero is not None:
         entries.append(_latent_zero(latent_zero, passes))
     board = scoring.board(entries, calibration=ours.calibration, test=ours.test, draws=draws)
-    return replace(board, task=task.name, model_id=policy.model_id, **_served(fitted, policy, ours.test))
+    return replace(
+        board,
+        task=task.name,
+        model_id=policy.model_id,
+        unfamiliar=_unfamiliar(fitted, policy, ours.test),
+        band_coverage=fitting.coverage(fitted, policy, ours.test),
+    )
 
 
 def _fitted(model_dir: Path, task: Task) -> tuple[Heads, Policy]:
@@ -171,10 +178,7 @@ def _latent_zero(folder: Path, passes: _Passes) -> scoring.Entry:
     return scoring.Entry("latent weight 0", score(rows.calibration), score(rows.test))
 
 
-def _served(fitted: Heads, policy: Policy, test: Anchors) -> dict[str, float]:
-    """What the served forecaster adds: how often it abstains as unfamiliar, how often its bands hold the truth."""
-    from clinical_jepa.forecast.conformal import p_value
-
+def _unfamiliar(fitted: Heads, policy: Policy, test: Anchors) -> float:
+    """The share of rows at which the served forecaster would abstain because the state is strange to it."""
     far = heads.novelty(fitted, test.z)
-    strange = np.mean([p_value(policy.novelty_scores, x) < policy.novelty_alpha for x in far.tolist()])
-    return {"unfamiliar": float(strange), "band_coverage": fitting.coverage(fitted, policy, test)}
+    return float(np.mean([p_value(policy.novelty_scores, x) < policy.novelty_alpha for x in far.tolist()]))

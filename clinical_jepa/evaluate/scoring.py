@@ -70,7 +70,7 @@ class Leaderboard:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, NaN as None."""
-        return _plain(asdict(self))
+        return {key: _plain(value) for key, value in asdict(self).items()}
 
     def row(self, name: str) -> Row:
         """The line of this name."""
