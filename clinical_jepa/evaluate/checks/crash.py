@@ -22,13 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from clinical_jepa.evaluate.checks.crash_child import CADENCE, FILE, WEB
+from clinical_jepa.evaluate.checks.crash_ward import CADENCE, ward
 from clinical_jepa.evaluate.checks.script import START, batch, random_ward
-from clinical_jepa.evaluate.checks.stand_in import StandIn, policy
-from clinical_jepa.forecast.tasks import load_task
 from clinical_jepa.monitor.backtest import BacktestReport, backtest
-from clinical_jepa.monitor.tick import Ward
-from clinical_jepa.records.instant import DAY, HOUR
+from clinical_jepa.records.instant import HOUR
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
 
@@ -102,16 +99,6 @@ def check_crash(
         return CrashReport(real=real, planted=planted)
     finally:
         shutil.rmtree(folder)
-
-
-def ward(folder: Path, ledger: Ledger) -> Ward:
-    """The ward of this check: the real store, ledger and tick, a stand-in for the model."""
-    task = load_task("deterioration-8h")
-    # messages stay valid for the whole run: what has expired may rightly be unsent
-    rules = policy(task, recipients=(WEB, FILE), expire_after=60 * DAY)
-    return Ward(
-        store=Store.open(folder / "store"), ledger=ledger, forecaster=StandIn(task), policy=rules, simulated=True
-    )
 
 
 class _Trial:

@@ -19,11 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from clinical_jepa.records.alerts import Message
-from clinical_jepa.records.instant import MINUTE
 from clinical_jepa.store import crash_points
-
-CADENCE = 15 * MINUTE
-WEB, FILE = "charge-nurse", "physician"  # who gets alerts by HTTP, and who by file
 
 
 def main() -> None:
@@ -51,7 +47,7 @@ def die_at(point: str | None, visit: int) -> None:
 
 
 def _ticks(order: dict[str, Any]) -> None:
-    from clinical_jepa.evaluate.checks.crash import ward
+    from clinical_jepa.evaluate.checks.crash_ward import CADENCE, ward
     from clinical_jepa.monitor.tick import tick
     from clinical_jepa.store.ledger import Ledger
 
@@ -86,6 +82,7 @@ def _relay(order: dict[str, Any]) -> None:
     from clinical_jepa.alerts.delivery.file import to_file
     from clinical_jepa.alerts.delivery.webhook import WebhookConfig, to_webhook
     from clinical_jepa.alerts.worker import RelayConfig, relay
+    from clinical_jepa.evaluate.checks.crash_ward import FILE, WEB
     from clinical_jepa.store.ledger import Ledger
 
     folder = Path(order["folder"])

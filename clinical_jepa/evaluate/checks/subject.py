@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from clinical_jepa.evaluate.checks import stand_in
@@ -24,9 +25,11 @@ def judged(model: Path | None) -> tuple[Forecaster, Policy]:
     return load_forecaster(model), from_json((model / "policy.json").read_bytes())
 
 
-def ward(store: Store, model: Path | None, ledger: Ledger | None = None) -> Ward:
-    """A ward of this store; its ledger is in memory where none is given."""
+def ward(store: Store, model: Path | None, ledger: Ledger | None = None, *, threshold: float | None = None) -> Ward:
+    """A ward of this store; its ledger is in memory where none is given. ``threshold``: in place of the policy's own."""
     forecaster, policy = judged(model)
+    if threshold is not None:
+        policy = replace(policy, threshold=threshold, clear_below=min(policy.clear_below, threshold))
     return Ward(
         store=store, ledger=ledger or Ledger.open(":memory:"), forecaster=forecaster, policy=policy, simulated=True
     )
