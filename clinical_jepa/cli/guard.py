@@ -82,6 +82,23 @@ def check_crash(
     _checked(*guards.crash(kills=kills, seed=seed, tell=options.note))
 
 
+@check.command("agreement")
+def check_agreement(
+    subjects: Annotated[
+        list[str] | None, typer.Argument(help="Subject ids, or the identifiers their source gave; none: all.")
+    ] = None,
+    store: Store = None,
+    out: Annotated[Path | None, typer.Option(help="Draw a picture (.png).")] = None,
+) -> None:
+    """Charted and monitor heart rate at the same minute, within 5 bpm; none matched is a failure too.
+
+    Example: clinical-jepa check agreement 10013 10061 --store mimic/store --out agreement.png
+    """
+    from clinical_jepa.wiring import guards
+
+    _checked(*guards.agreement(options.settings(paths_store=store), subjects or (), out=out))
+
+
 @config.command("show")
 def config_show(file: Config = None, as_json: Json = False) -> None:
     """Every key, its value, and where the value came from; secrets are masked.
