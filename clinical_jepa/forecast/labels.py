@@ -2,7 +2,7 @@
 
 A criterion holds over intervals: from the first to the last of at least two consecutive low values; while a treatment
 runs; at each low value under a given one. Intervals closer than ``refractory`` are one event. The label of t is 1 when
-an onset lies in (t, t + horizon], 0 when none does and the record is long enough to say so, else None.
+an onset lies in (t, t + horizon], 0 when none does, None where the record ends before t + horizon.
 """
 
 from __future__ import annotations
@@ -79,12 +79,14 @@ def record_ends(events: pa.Table) -> dict[int, int]:
 
 
 def label(found: tuple[Onset, ...], t: int, task: Task, last_time: int) -> int | None:
-    """1, 0, or None: in an event or its refractory time at t, or the record ends before t + horizon without an onset."""
-    if any(onset.time <= t < onset.end + task.refractory for onset in found):
+    """1, 0, or None: in an event or its refractory time at t, or the record ends before t + horizon.
+
+    An onset in a record that ends early gives no 1: its neighbours without one give no 0, and the end of a stay alone
+    would then foretell the event.
+    """
+    if last_time < t + task.horizon or any(onset.time <= t < onset.end + task.refractory for onset in found):
         return None
-    if any(t < onset.time <= t + task.horizon for onset in found):
-        return 1
-    return 0 if last_time >= t + task.horizon else None
+    return int(any(t < onset.time <= t + task.horizon for onset in found))
 
 
 def _only_subject(events: pa.Table) -> int:

@@ -71,9 +71,11 @@ def test_a_label_is_one_zero_or_unknown():
     assert {t: label(found, minute(t), TASK, end) for t in expected} == expected
 
 
-def test_an_onset_labels_even_where_the_record_ends_early():
+def test_a_record_that_ends_early_labels_nothing_not_even_its_onset():
+    """Otherwise the last hours of a stay hold ones and no zeros, and a clock would foretell the event."""
     found = onsets(build_events([("map", 600, 60), ("map", 601, 60)]), TASK)
-    assert label(found, minute(599), TASK, minute(601)) == 1
+    assert label(found, minute(599), TASK, minute(601)) is None
+    assert label(found, minute(599), TASK, minute(599) + TASK.horizon) == 1
 
 
 def test_a_shifted_window_would_be_seen():
