@@ -1,7 +1,8 @@
 """Pieces of waveform (at most 60 s, each channel at its own rate) → patches of 10 s at one rate.
 
 Pieces of different channels that start together share their patches. Between two usable samples the value is
-interpolated; where a usable neighbour is missing, the patch says so.
+interpolated; where a usable neighbour is missing, the patch says so. A piece without a usable sample (a lead that is off)
+is as good as none.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from clinical_jepa.records.instant import SECOND
 from clinical_jepa.records.views import PATCH_CHANNELS, PATCH_RATE_HZ, PATCH_SAMPLES, Patches
-from clinical_jepa.timeline.columns import instants
+from clinical_jepa.timeline.columns import instants, numbers
 
 _PATCH = 10 * SECOND
 _WORTH_KEEPING = PATCH_SAMPLES // 2  # a last patch of 5 s or more is kept
@@ -38,7 +39,7 @@ def patches(signals: pa.Table, places: np.ndarray, load: Callable[[str], np.ndar
     rows = signals.take(places)
     if not rows.num_rows:
         return NO_PATCHES
-    known = np.isin(rows["channel"].to_pylist(), PATCH_CHANNELS)
+    known = np.isin(rows["channel"].to_pylist(), PATCH_CHANNELS) & (numbers(rows, "quality") > 0)
     moments = list(zip(instants(rows, "available_time").tolist(), instants(rows, "time").tolist(), strict=True))
     together: dict[tuple[int, int], list[int]] = {}
     for index in np.flatnonzero(known).tolist():

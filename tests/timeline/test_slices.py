@@ -12,7 +12,7 @@ from clinical_jepa.records.views import PATCH_CHANNELS, PATCH_SAMPLES
 from clinical_jepa.timeline.patches import resampled
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.vocabulary.codes import code_id
-from tests.timeline.builders import arrivals, event, no_load, signal
+from tests.timeline.builders import arrivals, event, moment, no_load, signal
 
 HR = "LOINC//8867-4"
 moments = st.integers(0, 40).map(lambda n: n * MINUTE // 4)
@@ -89,3 +89,41 @@ def test_a_last_patch_of_five_seconds_is_kept(seconds: int, count: int) -> None:
     found = slices(known, subjects=[1], since=-1, load=lambda _: piece)[1].patches
     assert len(found.time) == count
     assert found.present.sum() == round(min(seconds, 10 * count) * 62.5)
+
+
+@given(
+    st.sampled_from([25.0, 62.5, 100.0, 125.0, 250.0]),
+    st.lists(st.floats(-9, 9) | st.just(float("nan")), min_size=1, max_size=60),
+)
+def test_resampling_equals_a_naive_loop(rate_hz: float, wave: list[float]) -> None:
+    samples = np.array(wave, np.float32)
+    values, present = resampled(samples, rate_hz)
+    for index in range(len(values)):
+        at = index * rate_hz / 62.5
+        left = min(int(at), len(samples) - 1)
+        right = min(left + 1, len(samples) - 1)
+        usable = np.isfinite(samples[left]) and (at == left or np.isfinite(samples[right]))
+        assert present[index] == usable
+        expected = samples[left] + (at - left) * (samples[right] - samples[left]) if at > left else samples[left]
+        assert values[index] == pytest.approx(expected if usable else 0, abs=1e-5)
+
+
+def test_pieces_that_came_apart_stay_apart_however_time_is_cut() -> None:
+    wave = np.ones(1250, np.float32)
+    on_time = signal(1, "ECG", 0, 1250, 125.0, "a")
+    late = signal(1, "ABP", 0, 1250, 125.0, "b") | {"available_time": moment(MINUTE)}
+    parts = []
+    for since, until in ((-1, 30 * SECOND), (30 * SECOND, MINUTE), (-1, MINUTE)):
+        known = arrivals([], since=since, until=until, signals=[on_time, late])
+        parts.append(slices(known, subjects=[1], since=since, load=lambda _: wave)[1].patches)
+    first, second, whole = parts
+    for name in ("time", "available", "samples", "present"):
+        joined = np.concatenate([getattr(first, name), getattr(second, name)])
+        assert np.array_equal(joined, getattr(whole, name))
+    assert len(whole.time) == 2
+
+
+def test_a_piece_without_a_usable_sample_is_as_good_as_none() -> None:
+    off = signal(1, "ECG", 0, 1250, 125.0, "a") | {"quality": 0.0, "quality_reason": "flat"}
+    known = arrivals([], since=-1, until=MINUTE, signals=[off])
+    assert len(slices(known, subjects=[1], since=-1, load=no_load)[1].patches.time) == 0

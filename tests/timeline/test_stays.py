@@ -40,3 +40,30 @@ def test_without_stay_rows_a_subject_is_present_until_a_day_after_its_last_arriv
     assert set(roster(ADMITTED, LEFT, as_of=2 * HOUR + PRESENT_AFTER, extents=extents)) == {7}
     assert roster(ADMITTED, LEFT, as_of=2 * HOUR + PRESENT_AFTER + 1, extents=extents) == {}
     assert set(roster(as_of=HOUR - 1, extents=extents)) == {1}
+
+
+def test_the_discharge_of_another_encounter_ends_nothing() -> None:
+    other = event(1, "HOSPITAL_ADMISSION//EMER", 6 * HOUR, 6 * HOUR, encounter_id="e2")
+    bed = event(1, "TRANSFER_TO", 6 * HOUR, 6 * HOUR, text_value="C", encounter_id="e2")
+    assert roster(ADMITTED, BED_A, other, bed, as_of=8 * HOUR)[1].bed == "C"
+    assert roster(ADMITTED, BED_A, other, bed, LEFT, as_of=10 * HOUR)[1].encounter_id == "e2"
+    ended = event(1, "HOSPITAL_DISCHARGE//home", 7 * HOUR, 7 * HOUR, encounter_id="e2")
+    assert roster(ADMITTED, BED_A, other, bed, ended, as_of=8 * HOUR)[1].bed == "A"
+
+
+def test_a_transfer_in_the_minute_of_discharge_or_after_does_not_bring_anybody_back() -> None:
+    for hour in (9, 11):
+        moved = event(1, "TRANSFER_TO", hour * HOUR, hour * HOUR, text_value="Z", encounter_id="e1")
+        assert roster(ADMITTED, BED_A, LEFT, moved, as_of=12 * HOUR) == {}
+
+
+def test_death_ends_every_encounter() -> None:
+    died = event(1, "MEDS_DEATH", 3 * HOUR, 3 * HOUR)
+    assert roster(ADMITTED, BED_A, died, event(1, "TRANSFER_TO", 4 * HOUR, 4 * HOUR), as_of=5 * HOUR) == {}
+
+
+def test_a_transfer_alone_begins_a_stay_and_one_without_encounter_moves_the_newest() -> None:
+    assert roster(BED_A, as_of=HOUR)[1].admitted == 0
+    moved = event(1, "TRANSFER_TO", 2 * HOUR, 2 * HOUR, text_value="D")
+    stay = roster(ADMITTED, BED_A, moved, as_of=3 * HOUR)[1]
+    assert (stay.bed, stay.encounter_id) == ("D", "e1")
