@@ -27,7 +27,8 @@ test: $(VENV)/.ready   ## lint, types, layers and every test
 	$(BIN)/python compliance/generate.py build/junit.xml build/compliance
 
 lint: $(VENV)/.ready   ## ruff, mypy, import-linter
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
