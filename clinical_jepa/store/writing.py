@@ -62,35 +62,39 @@ def commit(
 
     The clock is read last, when all that takes long is done, so that hardly any time lies between it and the commit.
     """
-    manifest = known.manifest
+    manifest, stem = known.manifest, f"{known.manifest.commit + 1:08d}"
     sweep(known.root, FOLDERS, manifest.names())
-    number, stem = manifest.commit + 1, f"{manifest.commit + 1:08d}"
     tables, arrays, offered = _new_rows(known, batches, f"arrays/{stem}.npy", prepare)
-    tables["crosswalk"] = receipts.identity_rows(
-        known.crosswalk.new(one for batch in batches for one in batch.identities)
-    )
     instant = now()
     receipt = max(instant, manifest.clock or instant) if mode == "live" else None
-    for kind in ("events", "signals", "images"):
-        tables[kind] = receipts.stamped(tables[kind], receipt)
-    refused = receipts.rejection_rows([one for batch in batches for one in batch.rejections], instant)
-    tables["quarantine"] = refused.filter(pa.array(known.seen.fresh(refused["rejection_id"])))
+    tables = {kind: receipts.stamped(table, receipt) for kind, table in tables.items()}
+    stamps = [manifest.clock, receipt, receipts.newest_stamp(list(tables.values()))] if receipt is not None else []
+    tables |= _other_rows(known, batches, instant)
     added = _counted(tables, offered)
-    tables = {kind: with_commit(table, number) for kind, table in tables.items() if table.num_rows}
+    tables = {kind: with_commit(table, manifest.commit + 1) for kind, table in tables.items() if table.num_rows}
     if not tables and file_hash is None:
         return manifest, {}, added
     reached("append.before-segments")
     segments = [write_segment(known.root, kind, stem, table) for kind, table in tables.items()]
-    stamp = receipts.newest_stamp([table for kind, table in tables.items() if kind in ("events", "signals", "images")])
     after = replace(
         manifest,
-        commit=number,
-        clock=max(manifest.clock or receipt, stamp or receipt) if receipt is not None else manifest.clock,
+        commit=manifest.commit + 1,
+        clock=max((stamp for stamp in stamps if stamp is not None), default=manifest.clock),
         segments=(*manifest.segments, *segments),
         arrays=(*manifest.arrays, *arrays),
         files=(*manifest.files, *([file_hash] if file_hash else [])),
     )
     return publish(known.root, after), tables, added
+
+
+def _other_rows(known: Known, batches: Sequence[SourceBatch], received: int) -> dict[str, pa.Table]:
+    """Identities and refusals that the store does not hold."""
+    people = known.crosswalk.new(one for batch in batches for one in batch.identities)
+    refused = receipts.rejection_rows([one for batch in batches for one in batch.rejections], received)
+    return {
+        "crosswalk": receipts.identity_rows(people),
+        "quarantine": refused.filter(pa.array(known.seen.fresh(refused["rejection_id"]))),
+    }
 
 
 def _new_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from clinical_jepa.records.events import EVENTS, IMAGES, SIGNALS
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store import writing
 from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.store.locks import writer_lock
 from tests.store.builders import Row, batch, events, ids, picture, piece, put, stored
 
 NO_EVENTS = EVENTS.empty_table()
@@ -209,3 +211,25 @@ def test_a_prepared_image_of_another_size_is_a_fault_of_the_program(tmp_path: Pa
         Store.open(tmp_path, create=True).append(
             [SourceBatch(events=NO_EVENTS, images=(item,))], mode="history", now=0, prepare=lambda pixels, _: pixels
         )
+
+
+def test_two_writers_take_turns_and_a_reader_never_waits(tmp_path: Path) -> None:
+    Store.open(tmp_path, create=True)
+
+    def write(name: str) -> None:
+        mine = Store.open(tmp_path)
+        for number in range(5):
+            put(mine, batch(Row(f"{name}{number}", number), Row(f"both{number}", number)))
+
+    writers = [threading.Thread(target=write, args=(name,)) for name in "ab"]
+    for writer in writers:
+        writer.start()
+    reader = Store.open(tmp_path)
+    with writer_lock(tmp_path):  # as held by an ingest under way
+        reader.reload()
+        assert len(set(ids(reader.arrivals(-1, 9).events))) == reader.arrivals(-1, 9).events.num_rows
+    for writer in writers:
+        writer.join()
+    reader.reload()
+    assert sorted(ids(reader.arrivals(-1, 9).events)) == sorted(f"{n}{k}" for n in ("a", "b", "both") for k in range(5))
+    assert reader.watermark == len(set(reader._views()[0]["events"].commit)) == 10
