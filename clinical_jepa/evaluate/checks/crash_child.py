@@ -67,7 +67,7 @@ def _plant() -> None:
     from clinical_jepa.store.ledger import Ledger
 
     put, commit = tick_rows.put_messages, Ledger.commit
-    tick_rows.put_messages = lambda run, messages: None  # type: ignore[assignment]
+    tick_rows.put_messages = lambda run, messages: None
 
     def two_transactions(ledger: Ledger, one: Any) -> bool:
         done = commit(ledger, one)
@@ -75,7 +75,7 @@ def _plant() -> None:
             put(run, [message for advance in one.advances for message in advance.messages])
         return done
 
-    Ledger.commit = two_transactions  # type: ignore[method-assign]
+    Ledger.commit = two_transactions  # type: ignore[method-assign, assignment]
 
 
 def _relay(order: dict[str, Any]) -> None:
