@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from clinical_jepa.records.instant import iso, to_us
-from clinical_jepa.wiring import compose, tables
+from clinical_jepa.wiring import compose, road, tables
 from clinical_jepa.wiring.settings import Settings
+
+HOURS = 48
+STEPS = 20  # a model that has been trained, and no more: the guards ask about the path, not about skill
 
 Checked = tuple[bool, list[str]]  # whether it holds, and lines for a person; the last line is the figure
 
@@ -40,3 +45,54 @@ def agreement(settings: Settings, subjects: Sequence[str] = (), *, out: Path | N
             "same subjects, with the same namespace and zone"
         )
     return 0 < found.matched == found.within, [*lines, found.sentence()]
+
+
+def leakage(*, subjects: int, cuts: int, seed: int, tell: compose.Tell) -> Checked:
+    """Everything after a cut scrambled, on a simulated ward and a model of its own."""
+    from clinical_jepa.evaluate.checks.leakage import check_leakage
+
+    with _own_ward(subjects=subjects, records_only=60, hours=HOURS, seed=seed, tell=tell) as folder:
+        report = check_leakage(
+            folder / "store",
+            folder / "model",
+            truth=folder / "truth",
+            pairs=min(1000, cuts * subjects),
+            cuts=cuts,
+            seed=seed,
+            tell=tell,
+        )
+    return report.passed, [report.figure]
+
+
+def replay(*, subjects: int, ticks: int, seed: int, tell: compose.Tell) -> Checked:
+    """Fresh processes against the backtest: a scripted ward, and a simulated one with a model of its own."""
+    from clinical_jepa.evaluate.checks.replay import check_replay
+
+    with _own_ward(subjects=subjects, records_only=80, hours=16, seed=seed, tell=tell) as folder:
+        report = check_replay(folder / "store", folder / "model", ticks=ticks, seed=seed, tell=tell)
+    return report.passed, [*(trial.line for trial in report.trials), report.figure]
+
+
+def crash(*, kills: int, seed: int, tell: compose.Tell) -> Checked:
+    """Kills of real processes at named points and random moments, and the same with a planted bug."""
+    from clinical_jepa.evaluate.checks.crash import check_crash
+
+    report = check_crash(kills, seed, tell=tell)
+    points = ", ".join(f"{name} {count}" for name, count in sorted(report.real.points.items()))
+    return report.passed, [f"killed at: {points}", report.figure]
+
+
+@contextmanager
+def _own_ward(*, subjects: int, records_only: int, hours: int, seed: int, tell: compose.Tell) -> Iterator[Path]:
+    """A simulated ward with store and fitted model in a folder that goes when the check ends."""
+    with TemporaryDirectory(prefix="clinical-jepa-check-") as name:
+        folder = Path(name)
+        settings = road.settings({"paths.store": str(folder / "store"), "paths.model": str(folder / "model")})
+        tell("simulating a ward of its own")
+        road.simulate(folder, subjects=subjects, hours=hours, seed=seed, records_only=records_only)
+        tell("ingesting it")
+        road.ingest_summary(settings, [folder / "ward"], mode="history")
+        tell("training a model for it")
+        road.pretrain(settings, steps=STEPS)
+        road.fit(settings)
+        yield folder
