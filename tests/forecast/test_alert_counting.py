@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical_jepa.forecast.alert_counting import Watch, count, raised
+from clinical_jepa.forecast.alert_counting import Rules, Watch, count, episodes, raised
 from clinical_jepa.forecast.labels import Onset
 from clinical_jepa.records.instant import HOUR, MINUTE
 
@@ -72,3 +72,21 @@ def test_alerts_keep_their_distance_and_a_lower_threshold_is_never_quieter_at_fi
     assert all(b - a >= silence * STEP for a, b in pairwise(found))
     assert all(risks[t // STEP] >= threshold for t in found)
     assert bool(found) == (max(risks) >= threshold)
+
+
+RULES = Rules(threshold=0.5, clear_below=0.3, clear_after=2 * STEP, silence=3 * STEP, expire_after=50 * STEP)
+
+
+def alerts(risks, onsets=(), rules=RULES):
+    return [t // STEP for t in episodes([i * STEP for i in range(len(risks))], risks, rules, onsets)]
+
+
+def test_one_alert_stays_open_until_the_risk_was_low_for_long_enough():
+    assert alerts([0.6] * 20) == [0]
+    assert alerts([0.6, 0.2, 0.2, 0.6, 0.2, 0.2, 0.2, 0.6, 0.6, 0.6]) == [0, 9]  # ended at 6, silent until 9
+    assert alerts([0.6, 0.4, 0.4, 0.4, 0.4, 0.6]) == [0]  # never below the clearing level
+
+
+def test_an_alert_ends_with_its_event_and_when_nobody_answers():
+    assert alerts([0.6] * 12, [Onset(time=4 * STEP, criterion="x", end=4 * STEP)]) == [0, 7]
+    assert alerts([0.6] * 12, rules=Rules(**{**RULES.__dict__, "expire_after": 4 * STEP})) == [0, 7]
