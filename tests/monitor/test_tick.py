@@ -140,7 +140,7 @@ def written(fact: tuple[int, int, int, float, list[tuple[int, str, float]]], num
     return [(line.known or 0.0, line) for line in lines]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     facts=st.lists(FACT, min_size=1, max_size=12),
     late=st.lists(st.booleans(), min_size=36, max_size=36),
