@@ -21,6 +21,8 @@ from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from clinical_jepa.model import checkpoint, normaliser
+from clinical_jepa.model.normaliser import Normaliser
+from clinical_jepa.records.errors import TrainingFailed
 from clinical_jepa.records.views import Arrivals, Slice
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.training import corpus as corpora
@@ -76,7 +78,7 @@ def pretrain(
     whole = list(stays(store, train))
     fitted = normaliser.fit(whole)
     learn = corpora.build(whole, fitted, config)
-    check = corpora.build(stays(store, tuning), fitted, config) if tuning and parts.train else None
+    check = _to_check(store, tuning, fitted, config) if parts.train else None
     del whole
     model = checkpoint.untrained(config.model, fitted, config.seed)
     run = out / RUN
@@ -98,6 +100,14 @@ def pretrain(
         **_measured(run),
         "half_lives_h": [round(float(x), 2) for x in np.log(2) / module.network.base_rate().detach().numpy()],
     }
+
+
+def _to_check(store: Source, tuning: Sequence[int], fitted: Normaliser, config: TrainConfig) -> Corpus | None:
+    """What training is validated on; None where no tuning patient has a record long enough to predict (images alone)."""
+    try:
+        return corpora.build(stays(store, tuning), fitted, config)
+    except TrainingFailed:
+        return None
 
 
 def _start(run: Path, config: TrainConfig, identity: str, train: Sequence[int]) -> int:
