@@ -132,4 +132,5 @@ def _silent(feeds: tuple[FeedHealth, ...]) -> Iterator[Notice]:
 def _clock_faults(state: WardState) -> Iterator[Notice]:
     faults = state.store.faults().get("receipt-clock-fault", 0)
     if faults:
-        yield Notice(level="note", name="clock", text=f"{faults} rows from a clock ahead of ours, kept and marked")
+        rows = f"{faults} row{'s' if faults > 1 else ''}"
+        yield Notice(level="note", name="clock", text=f"{rows} from a clock ahead of ours, kept and marked")
