@@ -53,11 +53,15 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestReport:
-    """``reasons`` counts rejections by reason, ``ignored`` what is no fact of this system, by kind."""
+    """``reasons`` counts rejections by reason, ``ignored`` what is no fact of this system, by kind.
+
+    ``empty`` are the given folders and files in which there was nothing to read.
+    """
 
     sources: Mapping[str, Counts]
     reasons: Mapping[str, int]
     ignored: Mapping[str, int]
+    empty: tuple[Path, ...] = ()
 
     @property
     def total(self) -> Counts:
@@ -103,7 +107,9 @@ def ingest(
             _note(batches, tally)
         if progress is not None:
             progress(number, len(units))
-    return IngestReport(sources=tally.sources, reasons=tally.reasons, ignored=tally.ignored)
+    filled = {site.root for _, site in units}
+    empty = tuple(path for path in paths if path not in filled and not catalog.find(path))
+    return IngestReport(sources=tally.sources, reasons=tally.reasons, ignored=tally.ignored, empty=empty)
 
 
 def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, ReadContext]]:
@@ -132,8 +138,18 @@ def _beginnings(units: Sequence[tuple[Found, ReadContext]], start: int) -> Begin
 def _read(found: Found, site: ReadContext, store: Store, beginnings: Beginnings | None) -> Iterator[SourceBatch]:
     if found.kind == "fhir":
         site = replace(site, aliases=_aliases(store, site))
-    for batch in catalog.read(found, site):
+    for unplaced in catalog.read(found, site):
+        batch = _placed(unplaced, found.path, site.root)
         yield batch if beginnings is None else stitched(batch, beginnings)
+
+
+def _placed(batch: SourceBatch, path: Path, root: Path) -> SourceBatch:
+    """The batch with its rejections' files as seen from ``root``: two files of one name in two folders are two."""
+    if not batch.rejections or not path.is_relative_to(root) or path == root:
+        return batch
+    folder = path.parent.relative_to(root)
+    placed = (one if "/" in one.file else replace(one, file=(folder / one.file).as_posix()) for one in batch.rejections)
+    return replace(batch, rejections=tuple(placed))
 
 
 def _aliases(store: Store, site: ReadContext) -> dict[str, str]:
