@@ -11,6 +11,7 @@ import numpy as np
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import HOUR, from_us, iso
 from clinical_jepa.wiring import compose, road
+from clinical_jepa.wiring.advice import TO_DO
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def quarantine(settings: Settings) -> list[dict[str, Any]]:
 def quarantine_counts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """How many by source and reason."""
     counts = Counter((row["source"], row["reason"]) for row in rows)
-    return [{"source": source, "reason": reason, "count": n} for (source, reason), n in sorted(counts.items())]
+    return [
+        {"source": source, "reason": reason, "count": n, "what to do": TO_DO[reason]}
+        for (source, reason), n in sorted(counts.items())
+    ]
 
 
 def _one(settings: Settings, start: str) -> str:
@@ -43,6 +47,7 @@ def rejection_text(settings: Settings, start: str) -> str:
     """Where, why, and the original as text (bytes that are not text are shown escaped)."""
     row = compose.store(settings).rejection(_one(settings, start))
     head = "\n".join(f"{key}: {row[key]}" for key in ("rejection_id", "source", "file", "record", "reason", "message"))
+    head += f"\nwhat to do: {TO_DO[row['reason']]}"
     original = row["original"]
     body = "(the file itself is the original)" if original is None else original.decode("utf-8", "backslashreplace")
     return f"{head}\n\n{body}"

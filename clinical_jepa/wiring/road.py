@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.wiring import compose, tables
+from clinical_jepa.wiring import advice, compose, tables
 from clinical_jepa.wiring import settings as configuration
 from clinical_jepa.wiring.settings import Settings
 
@@ -120,6 +120,7 @@ def ingest_summary(
         "total": asdict(report.total),
         "reasons": dict(report.reasons),
         "ignored": dict(report.ignored),
+        "empty": [str(path) for path in report.empty],
     }
 
 
@@ -130,9 +131,12 @@ def ingest_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def ingest_text(summary: Mapping[str, Any]) -> str:
     """What came, and why something was refused."""
-    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary["reasons"].items()))
-    refused = f"\nquarantined: {reasons} (clinical-jepa quarantine list)" if reasons else ""
-    return tables.text(ingest_rows(summary)) + refused
+    said = [tables.text(ingest_rows(summary))]
+    if summary["reasons"]:
+        said.append("quarantined (see: clinical-jepa quarantine list); everything else was kept:")
+        said += advice.lines(summary["reasons"])
+    said += [f"nothing to read in {path}; the other sources were ingested" for path in summary["empty"]]
+    return "\n".join(said)
 
 
 def ingest_markdown(summaries: Sequence[Mapping[str, Any]]) -> str:
