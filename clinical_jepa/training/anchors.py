@@ -1,13 +1,14 @@
 """What a model knew at hourly instants of many stays, and what came after: rows that heads and baselines learn from.
 
-The states are made by the forecaster's own ``step`` over the store's arrivals, as in a tick: a correction makes a
-patient's memory start again from its history as it was known then. Rows stand where the question may be asked (as
-known at t), up to one horizon before the newest arrival of all: later ones could only be positive or unknown, and the
-clock would learn that.
+The states are made by the forecaster's own ``step`` over the store's arrivals, as in a tick: a correction takes a
+patient's memory back to the last state before it, and from there through what is known by then. Rows stand where the
+question may be asked (as known at t), up to one horizon before the newest arrival of all: later ones could only be
+positive or unknown, and the clock would learn that.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
@@ -30,6 +31,7 @@ from clinical_jepa.vocabulary.codes import by_code, by_name
 Progress = Callable[[int, int], None]
 ACTIVE = 24 * HOUR  # a patient of whom nothing came for so long is not asked about
 NEWS2_MAX_AGE = 12 * HOUR  # of a value that enters the score
+KEPT = 6  # states of a patient to go back to; corrections mostly come within a few hours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +137,16 @@ class _Block:
 
 @dataclass(kw_only=True)
 class _Course:
-    """All patients on their way through time. ``cursor`` is where the last instant ended."""
+    """All patients on their way through time. ``cursor`` is where the last instant ended.
+
+    ``known`` keeps each patient's last few states, newest last: a correction takes one back to the last that is right.
+    """
 
     forecaster: JepaForecaster
     store: Store
     task: Task
     max_age: int
-    known: dict[int, _Known]
+    known: dict[int, deque[_Known]]
     cursor: int = MIN_INSTANT
 
     def advance(self, now: int, here: np.ndarray, wanted: np.ndarray) -> list[_Block]:
@@ -150,30 +155,44 @@ class _Course:
         came = set(arrivals.events["subject_id"].to_numpy()) | set(arrivals.signals["subject_id"].to_numpy())
         moving = sorted({int(s) for s in here} | (came & set(wanted.tolist())))
         pieces = self._pieces(arrivals, moving)
-        before = [self.known.get(subject) or self._nothing(subject) for subject in pieces]
+        before = [self._last(subject) for subject in pieces]
         steps = self.forecaster.step([known.memory for known in before], list(pieces.values()))
         for known, step, (subject, piece) in zip(before, steps, pieces.items(), strict=True):
             seen = observe(known.eligibility, piece, self.task)
-            self.known[subject] = _Known(memory=step.memory, eligibility=seen)
+            kept = self.known.setdefault(subject, deque(maxlen=KEPT))
+            kept.append(_Known(memory=step.memory, eligibility=seen))
         self.cursor = now
-        asked = [s for s in here.tolist() if s in self.known and self._may_ask(self.known[s].eligibility, now)]
+        asked = [s for s in here.tolist() if self.known.get(s) and self._may_ask(self._last(s).eligibility, now)]
         if not asked:
             return []
-        found = self.forecaster.features([self.known[subject].memory for subject in asked])
+        found = self.forecaster.features([self._last(subject).memory for subject in asked])
         return [_Block(time=now, subject=np.array(asked, np.int64), features=found)]
 
     def _pieces(self, arrivals: Arrivals, moving: list[int]) -> dict[int, Slice]:
-        """What each patient takes in: news since its cursor, or all of it again after a correction."""
-        again = [s for s in moving if s in arrivals.rewind and self.known.pop(s, None) is not None]
-        since = {s: self.known[s].memory.cursor if s in self.known else MIN_INSTANT for s in moving}
+        """What each patient takes in: news since its cursor, and after a correction what came since it was wrong."""
+        again = [s for s in moving if s in arrivals.rewind and self._restored(s, arrivals.rewind[s])]
+        since = {s: self._cursor(s) for s in moving}
         pieces = slices(arrivals, subjects=moving, since=since, load=self.store.samples)
         for subject in again:
-            history = self.store.history(subject, as_of=arrivals.until)
-            pieces |= slices(history, subjects=[subject], since=MIN_INSTANT, load=self.store.samples)
+            history = self.store.history(subject, as_of=arrivals.until, since=since[subject])
+            pieces |= slices(history, subjects=[subject], since=since[subject], load=self.store.samples)
         # patients are stepped in blocks: those with many arrivals together, so that few blocks take many steps
         return dict(sorted(pieces.items(), key=lambda pair: len(pair[1].items.time)))
 
-    def _nothing(self, subject: int) -> _Known:
+    def _restored(self, subject: int, before: int) -> bool:
+        """Forgets the states that hold anything from ``before`` on; whether there were any."""
+        kept = self.known.get(subject, deque())
+        count = len(kept)
+        while kept and kept[-1].memory.cursor >= before:
+            kept.pop()
+        return len(kept) < count
+
+    def _cursor(self, subject: int) -> int:
+        return self.known[subject][-1].memory.cursor if self.known.get(subject) else MIN_INSTANT
+
+    def _last(self, subject: int) -> _Known:
+        if self.known.get(subject):
+            return self.known[subject][-1]
         return _Known(memory=self.forecaster.initial(subject), eligibility=Eligibility())
 
     def _may_ask(self, eligibility: Eligibility, now: int) -> bool:
