@@ -16,7 +16,7 @@ import numpy as np
 
 from clinical_jepa.records.forecasts import Criterion, Task
 from clinical_jepa.records.views import Slice
-from clinical_jepa.vocabulary.codes import by_code, codes
+from clinical_jepa.vocabulary.codes import by_code, code_count, codes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +57,16 @@ def from_bytes(blob: bytes) -> Eligibility:
 
 def observe(eligibility: Eligibility, slice_: Slice, task: Task) -> Eligibility:
     """The state after the slice's items. Cutting a history into other slices (on whole minutes) gives the same state."""
-    items = slice_.items
+    items, roles = slice_.items, _roles(task)
     watched = dict(eligibility.watched)
-    vitals = dict(eligibility.vitals)
-    roles = _roles(task)
-    for i in _relevant(slice_, task):
+    for i in _told(slice_, roles):
         code, value, time = int(items.code[i]), float(items.value[i]), int(items.time[i])
-        vital = roles.vitals.get(code)
-        if vital is not None:
-            # a source whose clock runs ahead must not look fresh for longer than it is
-            at = min(time, int(items.available[i]))
-            vitals[vital] = max(vitals.get(vital, at), at)
-        for criterion in roles.criteria.get(code, ()):
+        for criterion in roles.criteria[code]:
             state = watched.get(criterion.name, Watched())
             watched[criterion.name] = _see(state, criterion, code, value, time)
+    vitals = {**eligibility.vitals}
+    for vital, newest in _newest_vitals(slice_, task, roles).items():
+        vitals[vital] = max(vitals.get(vital, newest), newest)
     return Eligibility(origin=slice_.origin, watched=watched, vitals=vitals)
 
 
@@ -89,35 +85,52 @@ def vitals_age(eligibility: Eligibility, now: int) -> int | None:
 
 @dataclass(frozen=True)
 class _Roles:
-    """Code ids of a task: which vital an id stands for, and which criteria it feeds."""
+    """By code id: the criteria it feeds; and, as tables to look ids up in, the place of the vital it stands for in the
+    task (-1: none), whether it feeds a criterion, and whether it is a ``given`` value."""
 
-    vitals: Mapping[int, str]
     criteria: Mapping[int, tuple[Criterion, ...]]
-    given: frozenset[int]
-    ids: np.ndarray
+    vital: np.ndarray
+    told: np.ndarray
+    given: np.ndarray
 
 
 @cache
 def _roles(task: Task) -> _Roles:
-    ids = {code: by_code()[code].id for code in by_code()}
-    vitals = {ids[code]: code for code in task.vitals}
-    vitals |= {code.id: code.parent for code in codes() if code.parent in task.vitals and code.parent is not None}
+    vital, told, given = np.full(code_count(), -1), np.zeros(code_count(), bool), np.zeros(code_count(), bool)
+    for code in codes():
+        known = code.code if code.code in task.vitals else code.parent  # a monitor's value counts as well
+        if known in task.vitals:
+            vital[code.id] = task.vitals.index(known)
     criteria: dict[int, tuple[Criterion, ...]] = {}
     for criterion in task.criteria:
-        for code in (criterion.code, criterion.given):
-            if code is not None:
-                criteria[ids[code]] = (*criteria.get(ids[code], ()), criterion)
-    given = frozenset(ids[criterion.given] for criterion in task.criteria if criterion.given is not None)
-    return _Roles(vitals, criteria, given, np.array(sorted({*vitals, *criteria})))
+        for named in (criterion.code, criterion.given):
+            if named is not None:
+                place = by_code()[named].id
+                criteria[place] = (*criteria.get(place, ()), criterion)
+                told[place] = True
+        if criterion.given is not None:
+            given[by_code()[criterion.given].id] = True
+    return _Roles(criteria, vital, told, given)
 
 
-def _relevant(slice_: Slice, task: Task) -> list[int]:
-    """Positions of items with a number that the task looks at; of one moment, the ``given`` values come first."""
-    items, roles = slice_.items, _roles(task)
-    wanted = np.flatnonzero(np.isin(items.code, roles.ids) & np.isfinite(items.value))
-    later = ~np.isin(items.code[wanted], list(roles.given))
-    order = np.lexsort((later, items.time[wanted], items.available[wanted]))
+def _told(slice_: Slice, roles: _Roles) -> list[int]:
+    """Places of items with a number that feed a criterion; of one moment, the ``given`` values come first."""
+    items = slice_.items
+    wanted = np.flatnonzero(roles.told[items.code] & np.isfinite(items.value))
+    order = np.lexsort((~roles.given[items.code[wanted]], items.time[wanted], items.available[wanted]))
     return [int(i) for i in wanted[order]]
+
+
+def _newest_vitals(slice_: Slice, task: Task, roles: _Roles) -> dict[str, int]:
+    """The newest time of each vital in the slice; a source whose clock runs ahead must not look fresh for longer."""
+    items = slice_.items
+    which = roles.vital[items.code]
+    rows = np.flatnonzero((which >= 0) & np.isfinite(items.value))
+    if not len(rows):
+        return {}
+    newest = np.full(len(task.vitals), np.iinfo(np.int64).min)
+    np.maximum.at(newest, which[rows], np.minimum(items.time[rows], items.available[rows]))
+    return {task.vitals[i]: int(newest[i]) for i in np.unique(which[rows]).tolist()}
 
 
 def _see(state: Watched, criterion: Criterion, code: int, value: float, time: int) -> Watched:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def parse_duration(text: object, where: str = "duration") -> int:
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None or match[2] not in _UNITS:
         raise BadRequest(f"{where}: {text!r} is not a duration; write a number and one of {', '.join(_UNITS)}: '8 h'")
-    return round(float(match[1]) * _UNITS[match[2]])
+    return round(Decimal(match[1]) * _UNITS[match[2]])
 
 
 def format_duration(span: int) -> str:
@@ -50,7 +51,7 @@ def format_duration(span: int) -> str:
     for unit in ("d", "h", "min", "s"):
         if span % _UNITS[unit] == 0 and span:
             return f"{span // _UNITS[unit]} {unit}"
-    return f"{span / SECOND:g} s"
+    return f"{Decimal(span) / SECOND:f} s"
 
 
 def to_dict(task: Task) -> dict[str, Any]:

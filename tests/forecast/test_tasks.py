@@ -67,4 +67,10 @@ def test_a_missing_key_a_wrong_name_and_no_mapping_are_explained(tmp_path, conte
 @given(st.integers(1, 10**9), st.sampled_from(["s", "min", "h", "d"]))
 def test_a_duration_survives_being_written(number, unit):
     span = parse_duration(f"{number} {unit}")
+    assert span == number * {"s": 1, "min": 60, "h": 3600, "d": 86400}[unit] * 10**6
+    assert parse_duration(format_duration(span)) == span
+
+
+@given(st.integers(1, 10**15))
+def test_any_span_survives_being_written(span):
     assert parse_duration(format_duration(span)) == span
