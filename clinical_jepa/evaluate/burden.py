@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from clinical_jepa.forecast.alert_counting import Burden, Watch, count
+from clinical_jepa.forecast.alert_counting import Burden, Watch
 from clinical_jepa.forecast.labels import onsets_by_subject, record_ends
 from clinical_jepa.monitor.backtest import BacktestReport
 from clinical_jepa.records.alerts import AlertState
@@ -33,22 +33,6 @@ def watches(report: BacktestReport, store: Store, policy: Policy) -> dict[int, W
             last_time=ends[subject],
         )
         for subject, moments in sorted(asked.items())
-    }
-
-
-def burden(
-    report: BacktestReport, store: Store, policy: Policy, *, subjects: frozenset[int] | None = None
-) -> dict[str, Any]:
-    """Counts and rates as plain values; ``subjects`` restricts them, e.g. to those nothing was fitted on."""
-    by_subject = watches(report, store, policy)
-    chosen = [watch for subject, watch in by_subject.items() if subjects is None or subject in subjects]
-    counted = count(chosen, horizon=policy.task.horizon, spacing=policy.task.cadence)
-    return summary(counted) | {
-        "ticks": len(report.ticks),
-        "forecasts": report.forecasts,
-        "abstentions": report.abstentions,
-        "replayed": report.replayed,
-        "threshold": policy.threshold,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from clinical_jepa.records.instant import HOUR, iso
 from clinical_jepa.wiring import compose, delivery, road, tables, ward
+from clinical_jepa.wiring.report import write
 from clinical_jepa.wiring.settings import Settings
 
 HOURS = 48
@@ -20,6 +21,8 @@ SPEED = 60
 
 def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: compose.Tell) -> str:
     """Runs everything below ``folder`` and returns the closing text: tables, report, and how to open the page."""
+    from clinical_jepa.evaluate.burden import summary
+
     folder.mkdir(parents=True, exist_ok=True)
     settings = configured(folder)
     with _timed("simulate", tell):
@@ -31,16 +34,15 @@ def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: com
     with _timed("fit", tell):
         road.fit(settings)
     with _timed("evaluate", tell):
-        board = road.evaluate(settings)
+        board = road.leaderboard(settings)
     with _timed("backtest", tell), road.progress("backtest") as progress:
-        history = ward.Backtested.of(settings, progress=progress)
+        history = ward.backtested(settings, progress=progress)
     with _timed("monitor", tell):
         lead_in(settings)
     with _timed("report", tell):
-        from clinical_jepa.wiring.report import write
-
         report = write(settings, folder / "report.html", board=board, history=history, came=came)
-    return "\n\n".join([*_tables(came, trained, board, history.burden), _closing(folder, report)])
+    table = road.kept(settings, board)
+    return "\n\n".join([*_tables(came, trained, table, summary(history.held_out)), _closing(folder, report)])
 
 
 def configured(folder: Path) -> Settings:
@@ -85,7 +87,7 @@ def _tables(came: dict[str, Any], trained: dict[str, Any], board: dict[str, Any]
     kept = {name: came["total"][name] for name in ("events", "signals", "images")}
     data = {"subjects": trained["subjects"] + trained["tuning"]} | kept | {"quarantined": came["total"]["rejected"]}
     training = {key: trained[key] for key in ("arrivals", "steps", "seconds_training")}
-    alerts = {name: value for name, value in tables.flat(burden).items() if name not in ("ticks", "replayed")}
+    alerts = tables.flat(burden)
     return [
         f"SIMULATED WARD, {HOURS} hours. Figures are of a simulation.",
         tables.text([data | tables.flat(training)]),

@@ -5,17 +5,21 @@ Each returns plain dicts, so that JSON, tables and artifacts say the same.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.wiring import advice, compose, tables
 from clinical_jepa.wiring import settings as configuration
 from clinical_jepa.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from clinical_jepa.evaluate.scoring import Leaderboard
 
 Progress = Callable[[int, int], None]
 
@@ -154,21 +158,19 @@ def fit(settings: Settings, *, progress: Progress | None = None) -> dict[str, An
     return asdict(report)
 
 
-def evaluate(
+def leaderboard(
     settings: Settings,
     *,
     train_store: str | None = None,
     latent_zero: Path | None = None,
     draws: int = 1000,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """The leaderboard; kept as ``leaderboard.json`` beside the model."""
-    import json
-
+) -> Leaderboard:
+    """The table on subjects that nothing was fitted on; ``train_store``: what the baselines learn from instead."""
     from clinical_jepa.evaluate.leaderboard import evaluate as compare
     from clinical_jepa.store.events import Store
 
-    board = compare(
+    return compare(
         Path(settings.paths.model),
         compose.store(settings),
         compose.task(settings),
@@ -177,9 +179,18 @@ def evaluate(
         draws=draws,
         progress=progress,
     )
+
+
+def kept(settings: Settings, board: Leaderboard) -> dict[str, Any]:
+    """The table as plain values, also written beside the model as ``leaderboard.json``."""
     content = board.to_dict() | {"lines": board.lines(), "simulated": settings.ward.simulated}
     (Path(settings.paths.model) / "leaderboard.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return content
+
+
+def evaluate(settings: Settings, **options: Any) -> dict[str, Any]:
+    """``leaderboard`` with these options, kept and as plain values."""
+    return kept(settings, leaderboard(settings, **options))
 
 
 def leaderboard_text(board: Mapping[str, Any]) -> str:

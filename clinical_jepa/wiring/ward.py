@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,11 @@ from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
+    from clinical_jepa.forecast.alert_counting import Burden, Watch
     from clinical_jepa.monitor.backtest import BacktestReport
+    from clinical_jepa.records.forecasts import Policy
 
 _EVER = 2**62  # later than any instant
-
-_HELD_OUT = ("patients", "events", "caught", "recall", "alerts", "alerts_per_patient_day", "median_lead_h")
 
 Progress = Callable[[int, int], None]
 
@@ -70,40 +70,65 @@ def catch_up(settings: Settings) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Backtested:
-    """A backtest with its counts: over all subjects, and over those nothing was fitted on."""
+    """A backtest counted: ``watches`` by subject, ``test`` those that nothing was fitted on."""
 
     report: BacktestReport
-    burden: dict[str, Any]
-    burden_all: dict[str, Any]
+    policy: Policy
+    watches: Mapping[int, Watch]
+    test: frozenset[int]
 
-    @staticmethod
-    def of(
-        settings: Settings, *, start: str | None = None, end: str | None = None, progress: Progress | None = None
-    ) -> Backtested:
-        """The live path over history (default: all that is stored)."""
-        from clinical_jepa.evaluate.burden import burden
-        from clinical_jepa.monitor.backtest import backtest as run
-        from clinical_jepa.training.splits import split
+    @property
+    def everyone(self) -> Burden:
+        """Alerts and events of all subjects."""
+        return self._count(self.watches.values())
 
-        ward = compose.ward(settings)
-        reach, cadence = ward.store.extents(_EVER), ward.policy.task.cadence
-        if not reach:
-            raise BadRequest(f"the store at {settings.paths.store} holds nothing to go over; ingest something first")
-        first = compose.instant(start) if start else min(begin for begin, _ in reach.values())
-        last = compose.instant(end) if end else max(finish for _, finish in reach.values())
-        report = run(ward, first - first % cadence + cadence, last, cadence, progress=progress)
-        held_out = frozenset(split(reach).test)
-        return Backtested(
-            report=report,
-            burden=burden(report, ward.store, ward.policy, subjects=held_out),
-            burden_all=burden(report, ward.store, ward.policy),
-        )
+    @property
+    def held_out(self) -> Burden:
+        """Those of subjects that nothing was fitted on."""
+        return self._count(watch for subject, watch in self.watches.items() if subject in self.test)
+
+    def _count(self, watches: Iterable[Watch]) -> Burden:
+        from clinical_jepa.forecast.alert_counting import count
+
+        return count(watches, horizon=self.policy.task.horizon, spacing=self.policy.task.cadence)
+
+
+def backtested(
+    settings: Settings, *, start: str | None = None, end: str | None = None, progress: Progress | None = None
+) -> Backtested:
+    """The live path over history (default: all that is stored)."""
+    from clinical_jepa.evaluate.burden import watches
+    from clinical_jepa.monitor.backtest import backtest as run
+    from clinical_jepa.training.splits import split
+
+    ward = compose.ward(settings)
+    reach, cadence = ward.store.extents(_EVER), ward.policy.task.cadence
+    if not reach:
+        raise BadRequest(f"the store at {settings.paths.store} holds nothing to go over; ingest something first")
+    first = compose.instant(start) if start else min(begin for begin, _ in reach.values())
+    last = compose.instant(end) if end else max(finish for _, finish in reach.values())
+    report = run(ward, first - first % cadence + cadence, last, cadence, progress=progress)
+    return Backtested(
+        report=report,
+        policy=ward.policy,
+        watches=watches(report, ward.store, ward.policy),
+        test=frozenset(split(reach).test),
+    )
 
 
 def backtest(
     settings: Settings, *, start: str | None = None, end: str | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Alerts, burden and lead time of the live path over history; the held-out subjects' own figures beside."""
-    done = Backtested.of(settings, start=start, end=end, progress=progress)
-    held_out = {f"held_out_{key}": value for key, value in done.burden.items() if key in _HELD_OUT}
-    return done.burden_all | held_out
+    from clinical_jepa.evaluate.burden import summary
+
+    done = backtested(settings, start=start, end=end, progress=progress)
+    held_out = {f"held_out_{key}": value for key, value in summary(done.held_out).items()}
+    counts = {
+        "ticks": len(done.report.ticks),
+        "forecasts": done.report.forecasts,
+        "abstentions": done.report.abstentions,
+        "replayed": done.report.replayed,
+        "threshold": done.policy.threshold,
+    }
+    return counts | summary(done.everyone) | held_out
