@@ -102,6 +102,7 @@ def ingest_summary(
     from dataclasses import replace
 
     from clinical_jepa.ingest import ingest
+    from clinical_jepa.monitor.clock import wall_us
 
     if mode not in ("live", "history"):
         raise BadRequest(f"--as {mode}: live (available from now on) or history (by the sources' own times) is meant")
@@ -110,7 +111,8 @@ def ingest_summary(
         [Path(source) for source in sources],
         store,
         mode="live" if mode == "live" else "history",
-        now=compose.clock(settings).now,
+        # a clock starts when first asked: history has no use for the ward's
+        now=compose.clock(settings).now if mode == "live" else wall_us,
         context=replace(
             compose.context(settings, Path(sources[0])),
             stitch_to=None if stitch is None else compose.instant(stitch),
