@@ -42,11 +42,14 @@ class Stop(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class RelayConfig:
-    """``lease_s`` must be longer than one batch of deliveries takes in ward time; a dead worker's lease ends by itself."""
+    """``lease_s`` (ward time) should be longer than a batch of deliveries takes; a dead worker's lease ends by itself.
+
+    ``batch`` is small so that ``run`` gives signs of life between receivers that let it wait.
+    """
 
     worker: str = "relay"
     lease_s: int = 120
-    batch: int = 20
+    batch: int = 4
     retry_least: int = 5 * SECOND
     retry_most: int = 5 * MINUTE
     pause_s: float = 1.0  # wall time between looks at an empty outbox
@@ -71,14 +74,11 @@ class Relayed:
 def relay(outbox: Outbox, deliver: Deliver, *, clock: Clock, config: RelayConfig | None = None) -> Relayed:
     """Everything that is due now, carried once; what fails is left for later."""
     config = config or RelayConfig()
-    total = Relayed()
-    while True:
-        leased = outbox.lease(config.worker, clock(), config.lease_s, config.batch)
-        if not leased:
-            return total
-        reached("relay.after-lease")
-        for message in leased:
-            total += _carry(outbox, deliver, message, clock, config)
+    total, due = Relayed(), clock()
+    # due by the instant at which this began: what fails meanwhile is not tried again, so this ends
+    while (done := _batch(outbox, deliver, due, clock, config)) is not None:
+        total += done
+    return total
 
 
 def run(
@@ -90,20 +90,30 @@ def run(
     config: RelayConfig | None = None,
     after: Callable[[Relayed], None] = lambda _: None,
 ) -> Relayed:
-    """``relay`` again and again until ``stop``; ``after`` is called with each pass (a heartbeat, a log line)."""
+    """Batch after batch until ``stop``; ``after`` is called with what each did (a heartbeat, a log line)."""
     config = config or RelayConfig()
     total = Relayed()
     while not stop.is_set():
-        done = relay(outbox, deliver, clock=clock, config=config)
-        after(done)
-        total += done
-        stop.wait(config.pause_s)
+        done = _batch(outbox, deliver, clock(), clock, config)
+        after(done or Relayed())
+        total += done or Relayed()
+        if done is None:
+            stop.wait(config.pause_s)
     return total
 
 
 def retry_at(message: Message, now: int, config: RelayConfig) -> int:
     """When to try again: after as long as the message is old, so that waits double and survive a restart of the worker."""
     return now + min(max(now - message.created_at, config.retry_least), config.retry_most)
+
+
+def _batch(outbox: Outbox, deliver: Deliver, due: int, clock: Clock, config: RelayConfig) -> Relayed | None:
+    """What became of the next messages that were due at ``due``; None when there are none."""
+    leased = outbox.lease(config.worker, due, config.lease_s, config.batch)
+    if not leased:
+        return None
+    reached("relay.after-lease")
+    return sum((_carry(outbox, deliver, message, clock, config) for message in leased), Relayed())
 
 
 def _carry(outbox: Outbox, deliver: Deliver, message: Message, clock: Clock, config: RelayConfig) -> Relayed:

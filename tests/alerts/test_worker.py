@@ -38,6 +38,16 @@ def test_a_message_that_fails_holds_up_nobody_and_is_tried_again_later() -> None
     assert relay(outbox, deliver, clock=lambda: T0 + 5 * SECOND) == Relayed(delivered=1)
 
 
+def test_one_pass_ends_though_its_clock_runs_faster_than_the_receiver_fails() -> None:
+    outbox, now = MemoryOutbox([message(str(n)) for n in range(6)]), [T0]
+
+    def deliver(one: Message) -> None:
+        now[0] += 10 * MINUTE
+        raise TimeoutError
+
+    assert relay(outbox, deliver, clock=lambda: now[0]) == Relayed(failed=6)
+
+
 def test_waits_double_up_to_a_limit_and_need_no_memory_of_the_worker() -> None:
     config = RelayConfig()
     one, waits, now = message("m"), [], T0
