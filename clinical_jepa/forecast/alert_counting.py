@@ -132,7 +132,7 @@ def episodes(times: Sequence[int], risks: Sequence[float], rules: Rules, onsets:
             came = any(opened < onset.time <= time for onset in onsets)
             if cleared or came or time - opened >= rules.expire_after:
                 opened, below_since, ended = None, None, time
-        if opened is None and risk >= rules.threshold and (ended is None or time - ended >= rules.silence):
+        elif risk >= rules.threshold and (ended is None or time - ended >= rules.silence):
             opened = time
             found.append(time)
     return found

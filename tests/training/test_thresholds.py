@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from clinical_jepa.forecast.alert_counting import Rules
+from clinical_jepa.alerts.life_cycle import is_open, progress
+from clinical_jepa.forecast.alert_counting import Rules, episodes
 from clinical_jepa.forecast.tasks import load_task
+from clinical_jepa.records.alerts import AlertState
+from clinical_jepa.records.forecasts import Forecast
 from clinical_jepa.records.instant import HOUR
+from clinical_jepa.records.ward import Patient, Stay
 from clinical_jepa.training import thresholds
 from clinical_jepa.training.anchors import Anchors
+from tests.forecast.builders import build_policy
 from tests.training.small_store import START, build
 
 TASK = load_task("deterioration-8h")
@@ -60,3 +69,48 @@ def test_no_threshold_within_the_budget_raises_nothing_and_says_so(store):
     assert found.threshold == thresholds.NEVER
     assert found.burden.alerts == 0
     assert "no threshold" in found.note
+
+
+def lived(risks, policy) -> list[int]:
+    """When the ward's own life cycle raises alerts over hourly risks that nobody answers."""
+    stay = Stay(subject_id=1, encounter_id=None, bed=None, admitted=START)
+    patient = Patient(subject_id=1, encounter_id=None, cursor=START, alert=None, last_alert_end=None, eligibility=b"")
+    found = []
+    for hour, risk in enumerate(risks):
+        now = START + hour * HOUR
+        said = Forecast(
+            subject_id=1,
+            at=now,
+            task="t",
+            risk=risk,
+            risk_low=risk,
+            risk_high=risk,
+            bands=(),
+            valid_until=now + HOUR,
+            reasons=(),
+            model_id="m",
+            policy_id="p",
+        )
+        alert, changes = progress(patient, said, policy, stay=stay)
+        found += [hour for change in changes if change.transition.after is AlertState.RAISED]
+        if alert is not None and not is_open(alert):
+            patient = replace(patient, alert=None, last_alert_end=alert.changed_at)
+        else:
+            patient = replace(patient, alert=alert)
+    return found
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from([0.05, 0.17, 0.25, 0.6]), max_size=24),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.integers(1, 8),
+)
+def test_the_replayed_rules_are_those_of_the_ward(risks, clear_hours, silence_hours, expire_hours):
+    hours = {"clear_after": clear_hours * HOUR, "silence": silence_hours * HOUR, "expire_after": expire_hours * HOUR}
+    policy = build_policy(threshold=0.3, clear_below=0.2, **hours)
+    replayed = episodes(
+        [START + i * HOUR for i in range(len(risks))], risks, Rules(threshold=0.3, clear_below=0.2, **hours)
+    )
+    assert [(at - START) // HOUR for at in replayed] == lived(risks, policy)
