@@ -9,11 +9,12 @@ positive or unknown, and the clock would learn that.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clinical_jepa.forecast.abstention import ineligible
 from clinical_jepa.forecast.eligibility import Eligibility, observe
@@ -26,7 +27,7 @@ from clinical_jepa.records.views import Arrivals, Slice
 from clinical_jepa.store.events import MIN_INSTANT, Store
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.training import outcomes
-from clinical_jepa.vocabulary.codes import by_code, by_name
+from clinical_jepa.vocabulary.codes import by_code, by_name, codes
 
 Progress = Callable[[int, int], None]
 ACTIVE = 24 * HOUR  # a patient of whom nothing came for so long is not asked about
@@ -87,7 +88,7 @@ def collect(
     newest = max((last for _, last in extents.values()), default=0)
     whole = store.arrivals(MIN_INSTANT, newest)
     end = newest - task.horizon
-    due = _due(whole, wanted, end)
+    due = _due(whole, wanted, end, task)
     course = _Course(forecaster=forecaster, store=store, task=task, max_age=vitals_max_age, known={})
     blocks: list[_Block] = []
     for done, (now, here) in enumerate(sorted(due.items()), start=1):
@@ -102,20 +103,30 @@ def collect(
     return _anchors(blocks, whole.events, task, forecaster.names)
 
 
-def _due(whole: Arrivals, wanted: np.ndarray, end: int) -> dict[int, np.ndarray]:
-    """By whole hour: the subjects of whom something came in the 24 hours up to then, while they were there."""
-    subject = np.concatenate([t["subject_id"].to_numpy() for t in (whole.events, whole.signals, whole.images)])
-    came = [t["available_time"].cast(pa.int64()).to_numpy() for t in (whole.events, whole.signals, whole.images)]
-    hour = -(-np.concatenate(came) // HOUR)
-    pairs = np.unique(np.stack([subject, hour])[:, np.isin(subject, wanted)], axis=1)
+def _due(whole: Arrivals, wanted: np.ndarray, end: int, task: Task) -> dict[int, np.ndarray]:
+    """By whole hour: the subjects of whom a vital came in the 24 hours up to then, while they were there.
+
+    Of the others nobody may ask; their records of decades are not walked through hour by hour.
+    """
+    tables = (whole.events, whole.signals, whole.images)
+    last = _hours(tables, wanted)
+    vital = [c.code for c in codes() if c.code in task.vitals or c.parent in task.vitals]
+    came = _hours([whole.events.filter(pc.is_in(whole.events["code"], pa.array(vital)))], wanted)
     due: dict[int, set[int]] = {}
-    for one in np.unique(pairs[0]):
-        mine = pairs[1][pairs[0] == one]
+    for one, mine in came.items():
         reach = mine[:, None] + np.arange(ACTIVE // HOUR)
-        for at in np.unique(reach[reach <= mine[-1]]):
+        for at in np.unique(reach[reach <= last[one][-1]]):
             if at * HOUR <= end:
-                due.setdefault(int(at) * HOUR, set()).add(int(one))
+                due.setdefault(int(at) * HOUR, set()).add(one)
     return {now: np.array(sorted(here), np.int64) for now, here in due.items()}
+
+
+def _hours(tables: Sequence[pa.Table], wanted: np.ndarray) -> dict[int, np.ndarray]:
+    """The hours, ascending, at whose end something of these tables had newly come, by subject."""
+    subject = np.concatenate([table["subject_id"].to_numpy() for table in tables])
+    came = np.concatenate([table["available_time"].cast(pa.int64()).to_numpy() for table in tables])
+    pairs = np.unique(np.stack([subject, -(-came // HOUR)])[:, np.isin(subject, wanted)], axis=1)
+    return {int(one): pairs[1][pairs[0] == one] for one in np.unique(pairs[0])}
 
 
 @dataclass(frozen=True, kw_only=True)
