@@ -88,7 +88,18 @@ class Pretraining(pl.LightningModule):
 
     def validation_step(self, batch: Batch, number: int) -> None:
         found, z = self.losses(batch)
+        found["action_gap"] = self._action_gap(batch, z)
         self.log_dict({f"val/{name}": value for name, value in found.items()}, batch_size=len(z))
+
+    def _action_gap(self, batch: Batch, z: Tensor) -> Tensor:
+        """How much worse values are predicted under another patient's treatments: above 0 where plans are used."""
+        plan = forward.plans(self.network, batch)
+
+        def loss(told: Tensor) -> Tensor:
+            values, _ = forward.grounded(self.network, forward.predict(self.network, z, told))
+            return grounded.values(values, batch.target, batch.seen)
+
+        return loss(plan.roll(1, dims=0)) - loss(plan)
 
     def _watch(self, z: Tensor) -> None:
         """Stops a run whose states have become alike; needs enough patients in the batch to tell."""
