@@ -22,7 +22,7 @@ from clinical_jepa.model.memory.one_step import one_step
 from clinical_jepa.model.network import Model
 from clinical_jepa.records.instant import HOUR
 
-ITEM_BLOCK, ARRIVAL_BLOCK, PATCH_BLOCK, PICTURE_BLOCK, PATIENT_BLOCK = 512, 128, 8, 4, 32
+ITEM_BLOCK, ARRIVAL_BLOCK, PATCH_BLOCK, PICTURE_BLOCK, PATIENT_BLOCK = 512, 128, 8, 4, 128
 
 
 @contextmanager

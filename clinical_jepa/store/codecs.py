@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import is_dataclass
 from typing import Any
 
 from clinical_jepa.records.alerts import Alert, AlertState
@@ -12,7 +12,7 @@ from clinical_jepa.records.forecasts import Abstention, Band, Forecast, Reason, 
 
 def outcome_to_json(outcome: Forecast | Abstention) -> str:
     """A forecast or an abstention, with its kind."""
-    return _text({"kind": "forecast" if isinstance(outcome, Forecast) else "abstention", **asdict(outcome)})
+    return _text({"kind": "forecast" if isinstance(outcome, Forecast) else "abstention", **vars(outcome)})
 
 
 def outcome_from_json(text: str) -> Forecast | Abstention:
@@ -26,7 +26,7 @@ def outcome_from_json(text: str) -> Forecast | Abstention:
 
 def alert_to_json(alert: Alert) -> str:
     """An alert."""
-    return _text(asdict(alert))
+    return _text(vars(alert))
 
 
 def alert_from_json(text: str) -> Alert:
@@ -40,12 +40,13 @@ def _reasons(fields: dict[str, Any]) -> tuple[Reason, ...]:
 
 
 def _text(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_number)
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
 
 
-def _number(value: Any) -> float | int:
-    """A numpy scalar as the number that it is; ``TypeError`` for anything else."""
+def _plain(value: Any) -> Any:
+    """The fields of a record within a record, or a numpy scalar as its number; ``TypeError`` for anything else."""
+    if is_dataclass(value):
+        return vars(value)
     if not hasattr(value, "item"):
         raise TypeError(f"a record holds a {type(value).__name__}, which has no canonical form")
-    number: float | int = value.item()
-    return number
+    return value.item()

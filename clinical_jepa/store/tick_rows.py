@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from clinical_jepa.records.alerts import OPEN, Alert, Cause, Message, Transition
@@ -25,7 +25,7 @@ def write_tick(run: Run, tick: TickCommit) -> None:
     for subject_id, rewind in tick.rewound.items():
         run("forget_wrong", subject_id=subject_id, rewind=rewind, now=tick.now)
     for memory in tick.memories:
-        run("put_memory", **asdict(memory))
+        run("put_memory", **vars(memory))
         _forget_spare(run, memory.subject_id, memory.cursor)
     reached("commit.after-memories")
     for one in tick.advances:
@@ -42,7 +42,7 @@ def write_tick(run: Run, tick: TickCommit) -> None:
 def put_messages(run: Run, messages: Sequence[Message]) -> None:
     """The outbox rows: in the same transaction as what they tell of, so that neither is ever without the other."""
     for message in messages:
-        run("put_message", **asdict(message))
+        run("put_message", **vars(message))
 
 
 def _forget_spare(run: Run, subject_id: int, newest: int) -> None:
@@ -59,21 +59,20 @@ def _put_patient(run: Run, patient: Patient) -> None:
 
 
 def _put_transition(run: Run, transition: Transition) -> None:
-    run("put_transition", **asdict(transition))
+    run("put_transition", **vars(transition))
     kept = run("alert", alert_id=transition.alert_id)
     if kept:  # one that is over is in no patient any more
         _put_alert(run, _after(alert_from_json(kept[0]["body"]), transition))
 
 
 def _after(alert: Alert, transition: Transition) -> Alert:
-    risk = alert.risk if transition.risk is None else transition.risk
+    """Risk and reasons stay those of ``assessed_at``; the transition tells its own risk."""
     by_person = transition.cause is Cause.ACKNOWLEDGED_BY_PERSON
     return replace(
         alert,
         state=transition.after,
         changed_at=transition.at,
-        risk=risk,
-        peak_risk=max(risk, alert.peak_risk),
+        peak_risk=max(alert.peak_risk, transition.risk or 0.0),
         acknowledged_by=transition.actor if by_person else alert.acknowledged_by,
     )
 

@@ -36,9 +36,9 @@ NO_PATCHES = _patches(
 
 def patches(signals: pa.Table, places: np.ndarray, load: Callable[[str], np.ndarray]) -> Patches:
     """The patches of the pieces at ``places`` of a SIGNALS table, in its order of arrival."""
-    rows = signals.take(places)
-    if not rows.num_rows:
+    if not len(places):
         return NO_PATCHES
+    rows = signals.take(places)
     known = np.isin(rows["channel"].to_pylist(), PATCH_CHANNELS) & (numbers(rows, "quality") > 0)
     moments = list(zip(instants(rows, "available_time").tolist(), instants(rows, "time").tolist(), strict=True))
     together: dict[tuple[int, int], list[int]] = {}

@@ -99,14 +99,17 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-_NO_PIXELS = frozen(np.zeros((0, 64, 64), np.float32))
+_NO_TIMES = frozen(np.zeros(0, np.int64))
+_NO_PICTURES = Pictures(time=_NO_TIMES, available=_NO_TIMES, pixels=frozen(np.zeros((0, 64, 64), np.float32)))
 
 
 def _pictures(table: pa.Table, places: np.ndarray, load: Load) -> Pictures:
+    if not len(places):
+        return _NO_PICTURES
     rows = table.take(places)
     pixels = [load(reference) for reference in rows["prepared"].to_pylist()]
     return Pictures(
         time=frozen(instants(rows, "time")),
         available=frozen(instants(rows, "available_time")),
-        pixels=frozen(np.stack(pixels).reshape(-1, 64, 64)) if pixels else _NO_PIXELS,
+        pixels=frozen(np.stack(pixels).reshape(-1, 64, 64)),
     )
