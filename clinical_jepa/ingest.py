@@ -19,6 +19,8 @@ from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.stitch import Beginnings, stitched
+from clinical_jepa.vocabulary.codes import code_map_hash
+from clinical_jepa.vocabulary.identity import content_id, subject_id
 
 if TYPE_CHECKING:
     from clinical_jepa.store.events import Store
@@ -165,13 +167,28 @@ def _aliases(store: Store, site: ReadContext) -> dict[str, str]:
 
 def _key(found: Found, site: ReadContext) -> str:
     """What makes this unit the same as one read before: its bytes, those it refers to, and how it is read."""
-    digest = hashlib.blake2b(
-        f"{found.kind}|{site.namespace}|{site.stitch_to}|{found.path.name}".encode(), digest_size=16
-    )
+    bytes_of = []
     for path in catalog.parts(found):
         with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()
+            bytes_of.append(hashlib.file_digest(file, "blake2b").hexdigest())
+    return content_id(found.kind, found.path.name, *_way(site), *bytes_of)
+
+
+def _way(site: ReadContext) -> tuple[object, ...]:
+    """Everything of the site and of this program's code list that decides what the same bytes say; the key as a mark."""
+    declared = None if site.subjects is None else sorted(site.subjects)
+    keyed = subject_id("", "", key=site.identity_key)
+    delays = sorted(site.delays.items())
+    return (
+        site.namespace,
+        site.stitch_to,
+        site.zone.key,
+        site.trust_last_updated,
+        keyed,
+        declared,
+        delays,
+        code_map_hash(),
+    )
 
 
 def _counts(appended: Appended, batches: Sequence[SourceBatch]) -> Counts:

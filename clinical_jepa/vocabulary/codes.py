@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -84,6 +85,13 @@ def code_count() -> int:
 
 @cache
 def code_map_hash() -> str:
-    """Sixteen hex characters that change whenever ids, units or limits do."""
-    text = (schemas() / "codes" / "variables.csv").read_bytes()
-    return hashlib.blake2b(text + bytes([HASH_BUCKETS]), digest_size=8).hexdigest()
+    """Sixteen hex characters that change whenever the ids do, or what a number or a prefix under one of them means.
+
+    Names and labels for people may change.
+    """
+    return _map_hash(codes())
+
+
+def _map_hash(rows: Sequence[Code]) -> str:
+    meaning = [(row.code, row.kind, row.unit, row.low, row.high, row.parent) for row in rows]
+    return hashlib.blake2b(repr((HASH_BUCKETS, meaning)).encode(), digest_size=8).hexdigest()

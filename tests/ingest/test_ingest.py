@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -44,6 +45,29 @@ def test_ingesting_twice_is_ingesting_once(tmp_path: Path, store: Store) -> None
     assert again.total == Counts(skipped=17)
     assert rows(store) == before
     assert store.watermark == watermark
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"zone": ZoneInfo("Europe/Berlin")}, {"trust_last_updated": True}, {"identity_key": b"of this site"}],
+    ids=lambda option: next(iter(option)),
+)
+def test_read_another_way_the_same_file_is_another(other: dict[str, Any], tmp_path: Path, store: Store) -> None:
+    root = examples(tmp_path)
+    run(root, store)
+    again = run(root, store, **other)
+    assert again.total.files == 17
+    assert again.total.skipped == 0
+    assert run(root, store, **other).total == Counts(skipped=17)
+
+
+def test_values_refused_under_narrower_limits_come_when_the_list_was_mended(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = examples(tmp_path)
+    run(root, store)
+    monkeypatch.setattr("clinical_jepa.ingest.code_map_hash", lambda: "another list")
+    assert run(root, store).total.files == 17
 
 
 def test_a_file_that_grew_is_read_again_and_only_its_new_rows_are_added(tmp_path: Path, store: Store) -> None:

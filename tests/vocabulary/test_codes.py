@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical_jepa.vocabulary.codes import HASH_BUCKETS, by_code, by_name, code_count, code_id, codes
+from clinical_jepa.vocabulary.codes import (
+    HASH_BUCKETS,
+    _map_hash,
+    by_code,
+    by_name,
+    code_count,
+    code_id,
+    code_map_hash,
+    codes,
+)
 from clinical_jepa.vocabulary.identity import content_id, subject_id
 from clinical_jepa.vocabulary.units import conversion
 
@@ -21,6 +31,16 @@ def test_codes_and_names_are_unique_and_parents_exist() -> None:
 def test_an_unlisted_code_goes_to_its_listed_prefix_else_to_a_marked_bucket() -> None:
     assert code_id("HOSPITAL_ADMISSION//IMP") == by_code()["HOSPITAL_ADMISSION"].id
     assert len(codes()) <= code_id("LOINC//0000-0") < code_count() == len(codes()) + HASH_BUCKETS
+
+
+def test_the_hash_of_the_list_follows_what_its_rows_mean_and_no_words_for_people() -> None:
+    rows, first = codes(), codes()[0]
+    assert code_map_hash() == _map_hash(rows)
+    relabelled = (replace(first, name="hr", label="Pulse"), *rows[1:])
+    assert _map_hash(relabelled) == code_map_hash()
+    for change in ({"code": "X"}, {"kind": "treatment"}, {"unit": "Hz"}, {"low": 1.0}, {"high": 1.0}, {"parent": "X"}):
+        assert _map_hash((replace(first, **change), *rows[1:])) != code_map_hash()
+    assert _map_hash(rows[::-1]) != code_map_hash() != _map_hash(rows[1:])
 
 
 # value, unit, canonical, expected: computed by hand from the definitions of the units
