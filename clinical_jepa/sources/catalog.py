@@ -1,18 +1,17 @@
-"""Which formats there are: one visible match. A new source is one folder and one arm here."""
+"""Which formats there are. A new source is a folder with a ``reader``, a kind in ``Kind``, and one arm of ``_reader``."""
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, get_args
 
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.sources.context import ReadContext
 
-Kind = Literal["fhir", "mimic3", "wfdb", "dicom"]
-KINDS: tuple[Kind, ...] = ("fhir", "mimic3", "wfdb", "dicom")  # also the order of reading
+Kind = Literal["fhir", "mimic3", "wfdb", "dicom"]  # in the order of reading
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,78 +22,49 @@ class Found:
     path: Path
 
 
-def find(root: Path) -> tuple[Found, ...]:
-    """Every unit at or below ``root``, in the order of ``KINDS``, then by path."""
-    return tuple(Found(kind=kind, path=path) for kind in KINDS for path in _find(kind, root))
+class Reader(Protocol):
+    """What the module ``reader`` of a source's folder offers."""
+
+    def find(self, root: Path) -> list[Path]:
+        """The units at or below ``root``, in order."""
+
+    def parts(self, path: Path, /) -> list[Path]:
+        """Every file whose bytes decide what is read from a unit: itself, and those it refers to."""
+
+    def read(self, path: Path, context: ReadContext) -> Iterator[SourceBatch]:
+        """The batches of one unit."""
 
 
-def read(found: Found, context: ReadContext) -> Iterator[SourceBatch]:
-    """The batches of one unit."""
-    match found.kind:
-        case "fhir":
-            from clinical_jepa.sources.fhir import reader as fhir
-
-            return fhir.read(found.path, context)
-        case "mimic3":
-            from clinical_jepa.sources.tables import reader as tables
-
-            return tables.read(found.path, context)
-        case "wfdb":
-            from clinical_jepa.sources.wfdb import reader as wfdb
-
-            return wfdb.read(found.path, context)
-        case "dicom":
-            from clinical_jepa.sources.dicom import reader as dicom
-
-            return dicom.read(found.path, context)
-
-
-def parts(found: Found) -> list[Path]:
-    """Every file whose bytes decide what is read from a unit: itself, and those it refers to."""
-    match found.kind:
-        case "fhir":
-            from clinical_jepa.sources.fhir.folder import needed
-
-            return sorted({found.path, *needed(found.path)})
-        case "mimic3":
-            from clinical_jepa.sources.tables.files import beside
-
-            names = ("PATIENTS", "ADMISSIONS")
-            return sorted({found.path, *(path for name in names if (path := beside(found.path.parent, name)))})
-        case "wfdb":
-            return sorted(_record_files(found.path))
-        case "dicom":
-            return [found.path]
-
-
-def _record_files(header: Path) -> set[Path]:
-    """A WFDB header with its annotations, and the segments and signal files that its lines name."""
-    files = set(header.parent.glob(f"{glob.escape(header.stem)}.*"))
-    for line in header.read_text(encoding="latin-1").splitlines():
-        name = line.split()[0] if line.strip() else "#"
-        segment = header.with_name(f"{name}.hea") if not name.startswith(("#", "~")) and "/" not in name else header
-        if segment != header and segment.is_file():
-            files |= _record_files(segment)
-        elif (signal := header.with_name(Path(name).name)).is_file():
-            files.add(signal)
-    return files
-
-
-def _find(kind: Kind, root: Path) -> list[Path]:
+def _reader(kind: Kind) -> Reader:
     match kind:
         case "fhir":
             from clinical_jepa.sources.fhir import reader as fhir
 
-            return fhir.find(root)
+            return fhir
         case "mimic3":
             from clinical_jepa.sources.tables import reader as tables
 
-            return tables.find(root)
+            return tables
         case "wfdb":
             from clinical_jepa.sources.wfdb import reader as wfdb
 
-            return wfdb.find(root)
+            return wfdb
         case "dicom":
             from clinical_jepa.sources.dicom import reader as dicom
 
-            return dicom.find(root)
+            return dicom
+
+
+def find(root: Path) -> tuple[Found, ...]:
+    """Every unit at or below ``root``, in the order of ``KINDS``, then by path."""
+    return tuple(Found(kind=kind, path=path) for kind in KINDS for path in _reader(kind).find(root))
+
+
+def read(found: Found, context: ReadContext) -> Iterator[SourceBatch]:
+    """The batches of one unit."""
+    return _reader(found.kind).read(found.path, context)
+
+
+def parts(found: Found) -> list[Path]:
+    """Every file whose bytes decide what is read from a unit: itself, and those it refers to."""
+    return _reader(found.kind).parts(found.path)

@@ -12,13 +12,24 @@ from clinical_jepa.vocabulary.identity import OPEN_KEY, subject_id
 
 _UTC = ZoneInfo("UTC")
 
-# How long a kind of fact takes to reach the record where its source does not say (``available_basis`` "delay").
-DELAYS = {"image": 30 * MINUTE, "lab": 1 * HOUR, "chart": 0, "diagnosis": 0}
+# How long each kind of fact takes to reach the record where its source does not say (``available_basis`` "delay");
+# None: nothing is declared, and the fact counts as known at its time (``available_basis`` "assumed").
+DELAYS: Mapping[str, int | None] = {
+    "image": 30 * MINUTE,
+    "lab": 1 * HOUR,
+    "chart": 0,
+    "diagnosis": 0,
+    "monitor": 0,
+    "stay": None,
+    "treatment": None,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadContext:
-    """``subjects``: the identifiers a source declares; None where it declares none, so that all are taken.
+    """``delays`` names every kind of ``DELAYS``.
+
+    ``subjects``: the identifiers a source declares; None where it declares none, so that all are taken.
 
     ``aliases``: identifiers of patients met before, by the id that their source's references use (FHIR ``Patient.id``).
     ``stitch_to``: a ward stitched from sources of different years: ingest shifts each subject whole, so that its first
@@ -30,10 +41,15 @@ class ReadContext:
     namespace: str = "mrn"
     identity_key: bytes = OPEN_KEY
     trust_last_updated: bool = False
-    delays: Mapping[str, int] = field(default_factory=lambda: DELAYS)
+    delays: Mapping[str, int | None] = field(default_factory=lambda: DELAYS)
     subjects: frozenset[str] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     stitch_to: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses delays that leave a kind out: readers would take the gap for damage of the files."""
+        if missing := sorted(DELAYS.keys() - self.delays.keys()):
+            raise ValueError(f"delays must name every kind; these are missing: {', '.join(missing)}")
 
     @property
     def alias_namespace(self) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
+from clinical_jepa.records.instant import HOUR
 from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
-from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.context import DELAYS, ReadContext
 from clinical_jepa.sources.fhir import reader as fhir
 from clinical_jepa.sources.tables import reader as tables
+from clinical_jepa.sources.wfdb import reader as wfdb
 
 FHIR = Path(fhir.__file__).parent / "examples"
 MIMIC = Path(tables.__file__).parent / "examples" / "mimic3"
@@ -67,3 +70,22 @@ def test_a_record_rests_on_its_annotations_too(mixed: Path) -> None:
     header = mixed / "wfdb" / "p000123-2026-01-05-09-12.hea"
     header.with_suffix(".al").write_bytes(b"\0\0")
     assert header.with_suffix(".al") in catalog.parts(Found(kind="wfdb", path=header))
+
+
+def test_delays_that_leave_out_a_kind_are_refused() -> None:
+    with pytest.raises(ValueError, match="missing: chart, image"):
+        ReadContext(root=FHIR, delays={kind: 0 for kind in DELAYS if kind not in ("chart", "image")})
+
+
+# every value and picture of the examples says when it was reported; the readers' own tests take that away
+@pytest.mark.parametrize("kind", sorted(DELAYS.keys() - {"chart", "image"}))
+def test_every_declared_delay_is_asked_for_by_some_reader(kind: str) -> None:
+    declared = ReadContext(root=FHIR, delays=DELAYS | {kind: 7 * HOUR})
+    bedside = Path(wfdb.__file__).parent / "examples"
+    found = 0
+    for unit in (*catalog.find(FHIR / "ward"), *catalog.find(MIMIC), *catalog.find(bedside)):
+        for batch in catalog.read(unit, declared):
+            delayed = batch.events.filter(pc.equal(batch.events["available_basis"], "delay"))
+            late = pc.subtract(delayed["available_time"].cast("int64"), delayed["time"].cast("int64"))
+            found += sum(gap == 7 * HOUR for gap in late.to_pylist())
+    assert found > 0

@@ -42,6 +42,11 @@ def _preamble(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
+def parts(path: Path) -> list[Path]:
+    """The file alone."""
+    return [path]
+
+
 def read(path: Path, context: ReadContext, *, force: bool = False) -> Iterator[SourceBatch]:
     """One batch with the file's picture, or with its rejection. ``force`` reads a file without preamble and meta."""
     identities: tuple[Identity, ...] = ()
@@ -103,7 +108,7 @@ def _item(dataset: Dataset, identity: Identity, context: ReadContext) -> ImageIt
     if time is None or taken is None:
         raise _Refused("no-time", "no complete date and time of study, series, acquisition or content")
     created = created_time(dataset, context.zone)
-    available, basis = availability(taken, reported=created, delay=context.delays.get("image"))
+    available, basis = availability(taken, reported=created, delay=context.delays["image"])
     try:
         pixels = picture(dataset)
     except Exception as error:  # each decoder has errors of its own

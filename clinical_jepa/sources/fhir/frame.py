@@ -73,7 +73,7 @@ class Frame:
             time,
             reported=None if reported is None else self.instant(reported),
             updated=None if reported is not None else self.updated(status, kind),
-            delay=None if kind is None else self.context.delays.get(kind),
+            delay=None if kind is None else self.context.delays[kind],
         )
 
 

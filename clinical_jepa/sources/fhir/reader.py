@@ -15,7 +15,7 @@ from clinical_jepa.records.batch import Identity, SourceBatch
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.fhir import findings, observations, stays, treatments
 from clinical_jepa.sources.fhir.files import Item, Json, is_fhir, items
-from clinical_jepa.sources.fhir.folder import Folder, look_through, plain_id
+from clinical_jepa.sources.fhir.folder import Folder, look_through, needed, plain_id
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal
 from clinical_jepa.sources.rows import Origin, Rows
 
@@ -51,6 +51,11 @@ def find(root: Path) -> list[Path]:
     """The FHIR files at or below ``root``, by name."""
     candidates = [root] if root.is_file() else (path for path in root.rglob("*") if path.is_file())
     return sorted(path for path in candidates if is_fhir(path))
+
+
+def parts(path: Path) -> list[Path]:
+    """The file, and those beside it that its references are looked up in: what is read from it rests on all of them."""
+    return sorted({path, *needed(path)})
 
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:

@@ -22,6 +22,7 @@ TABLES = (
     "OUTPUTEVENTS",
     "DIAGNOSES_ICD",
 )
+LOOKED_THROUGH = ("PATIENTS", "ADMISSIONS")  # for every other table
 RAW = "raw"  # the row as it stands in the file, for its rejection
 
 
@@ -79,7 +80,7 @@ def _instant(column: pl.Expr, zone: ZoneInfo) -> pl.Expr:
 
 def look_through(folder: Path, zone: ZoneInfo) -> Folder:
     """The folder's subjects and admissions; raises ``Unreadable`` when PATIENTS or ADMISSIONS cannot be read."""
-    patients, admissions = beside(folder, "PATIENTS"), beside(folder, "ADMISSIONS")
+    patients, admissions = (beside(folder, table) for table in LOOKED_THROUGH)
     if patients is None or admissions is None:
         raise Unreadable("PATIENTS and ADMISSIONS must lie beside the other tables")
     known = load(patients, ("subject_id",))["subject_id"].to_list()

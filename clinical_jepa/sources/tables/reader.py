@@ -10,7 +10,15 @@ from clinical_jepa.records.batch import Rejection, SourceBatch
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.rows import Rows
 from clinical_jepa.sources.tables import infusions, measures, stays
-from clinical_jepa.sources.tables.files import TABLES, Unreadable, beside, load, look_through, table_name
+from clinical_jepa.sources.tables.files import (
+    LOOKED_THROUGH,
+    TABLES,
+    Unreadable,
+    beside,
+    load,
+    look_through,
+    table_name,
+)
 from clinical_jepa.sources.tables.under_way import UnderWay
 
 NAMESPACE = "mimic3"
@@ -22,6 +30,11 @@ def find(root: Path) -> list[Path]:
         return [root] if table_name(root) in TABLES and beside(root.parent, "PATIENTS") else []
     folders = sorted({path.parent for path in root.rglob("PATIENTS.csv*") if beside(path.parent, "ADMISSIONS")})
     return [path for folder in folders for table in TABLES if (path := beside(folder, table))]
+
+
+def parts(path: Path) -> list[Path]:
+    """The table, and those beside it that say whose its rows are and when stays ended."""
+    return sorted({path, *(found for table in LOOKED_THROUGH if (found := beside(path.parent, table)))})
 
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:

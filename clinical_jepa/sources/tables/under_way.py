@@ -64,7 +64,7 @@ class UnderWay:
         if time is None:
             self.reject(row, "no-time", f"{self.table}: no readable time")
             return
-        declared = None if delay is None else self.context.delays.get(delay)
+        declared = None if delay is None else self.context.delays[delay]
         self._add(row, code, time, availability(time, reported=stored, delay=declared), content)
 
     def keep_static(self, row: Row, code: str, time: int | None, known: int, content: Content) -> None:

@@ -41,7 +41,7 @@ def alarms(record: TopRecord, context: ReadContext) -> Rows:
 
 def _fact(record: TopRecord, context: ReadContext, time: int, text: str) -> Fact:
     subject = record.identity.subject_id
-    available, basis = availability(time, delay=context.delays.get("monitor", 0))
+    available, basis = availability(time, delay=context.delays["monitor"])
     name = re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_")
     code = f"ALARM//{name}" if name else "ALARM"
     return Fact(

@@ -65,7 +65,7 @@ def _columns(part: Fragment) -> list[tuple[Target, str | None, np.ndarray]]:
 def _fact(record: TopRecord, context: ReadContext, what: tuple[str, str | None, float], minute: list[int]) -> Fact:
     code, unit, value = what
     start, end = minute
-    available, basis = availability(end, delay=context.delays.get("monitor", 0))
+    available, basis = availability(end, delay=context.delays["monitor"])
     return Fact(
         key=f"{record.identity.subject_id}/{code}/{start}",
         subject_id=record.identity.subject_id,

@@ -111,7 +111,7 @@ def _piece(
     rate = record.rate_hz * per_frame
     time = record.instant(first)
     end = time + min(round(len(samples) * SECOND / rate), 60 * SECOND)
-    available, basis = availability(end, delay=context.delays.get("monitor", 0))
+    available, basis = availability(end, delay=context.delays["monitor"])
     share, reason = quality(samples, rate, channel, (found.low, found.high))
     subject = record.identity.subject_id
     digest = hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest()

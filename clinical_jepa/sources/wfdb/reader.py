@@ -7,6 +7,7 @@ A broken or absent segment is a rejection, and the rest of the record is read.
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,23 @@ def _segment_names(path: Path) -> list[str]:
     if not lines or "/" not in lines[0][0]:
         return []
     return [line[0] for line in lines[1:] if line[0] != "~" and re.fullmatch(r"[\w.-]+", line[0])]
+
+
+def parts(header: Path) -> list[Path]:
+    """A header with its annotations, and the segments and signal files that its lines name: what is read from it."""
+    return sorted(_files(header))
+
+
+def _files(header: Path) -> set[Path]:
+    files = set(header.parent.glob(f"{glob.escape(header.stem)}.*"))
+    for line in header.read_text(encoding="latin-1").splitlines():
+        name = line.split()[0] if line.strip() else "#"
+        segment = header.with_name(f"{name}.hea") if not name.startswith(("#", "~")) and "/" not in name else header
+        if segment != header and segment.is_file():
+            files |= _files(segment)
+        elif (signal := header.with_name(Path(name).name)).is_file():
+            files.add(signal)
+    return files
 
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:

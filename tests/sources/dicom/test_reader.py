@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from clinical_jepa.records.batch import ImageItem, Rejection
 from clinical_jepa.records.instant import HOUR, MINUTE, to_us
-from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.context import DELAYS, ReadContext
 from clinical_jepa.sources.dicom import reader
 from tests.sources.dicom.builders import ramp, save
 
@@ -43,7 +43,7 @@ def test_a_file_becomes_one_picture_at_its_study_time(tmp_path: Path) -> None:
     [
         ({"InstanceCreationDate": "20260105", "InstanceCreationTime": "0940"}, {}, 0, 28 * MINUTE, "issued"),
         ({"InstanceCreationDate": "20260104", "InstanceCreationTime": "0940"}, {}, 0, TAKEN - STUDY, "clamped"),
-        ({}, {"delays": {}}, 0, TAKEN - STUDY, "assumed"),
+        ({}, {"delays": DELAYS | {"image": None}}, 0, TAKEN - STUDY, "assumed"),
         ({}, {"zone": ZoneInfo("Europe/Berlin")}, -HOUR, TAKEN - STUDY - 30 * MINUTE, "delay"),
         ({"TimezoneOffsetFromUTC": "-0330"}, {}, 210 * MINUTE, TAKEN - STUDY + 240 * MINUTE, "delay"),
         ({"StudyDate": "2026.01.05", "StudyTime": "09:12:00"}, {}, 0, TAKEN - STUDY + 30 * MINUTE, "delay"),

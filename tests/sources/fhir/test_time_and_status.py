@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clinical_jepa.records.instant import iso
+from clinical_jepa.sources.context import DELAYS
 from clinical_jepa.sources.fhir.times import day_start, instant
 from tests.sources.fhir.builders import facts, observation, quantity, read, write
 
@@ -60,7 +61,7 @@ LATER = {"meta": {"versionId": "2", "lastUpdated": "2026-01-05T12:00:00Z"}}
             "2026-01-05T12:00:00Z",
             "last-updated",
         ),
-        ({"issued": None}, {"delays": {}}, "2026-01-05T09:00:00Z", "assumed"),
+        ({"issued": None}, {"delays": DELAYS | {"chart": None, "lab": None}}, "2026-01-05T09:00:00Z", "assumed"),
         ({"issued": None, **LATER}, {}, "2026-01-05T12:00:00Z", "last-updated"),
     ],
 )
