@@ -56,6 +56,7 @@ def raised(patient: Patient, forecast: Forecast, policy: Policy) -> Change:
         state=follow(None, Cause.RISK_ABOVE_THRESHOLD),
         raised_at=now,
         changed_at=now,
+        assessed_at=now,
         risk=risk,
         peak_risk=risk,
         below_since=None,
@@ -131,12 +132,19 @@ def _answered(alert: Alert, given: Sequence[Acknowledgement], now: int) -> tuple
 
 
 def _observed(alert: Alert, outcome: Forecast | Abstention, policy: Policy) -> Alert:
-    """The alert with the newest risk; without one nothing is below anything."""
+    """The alert with the newest risk, its reasons and their instant; without one nothing is below anything."""
     if isinstance(outcome, Abstention):
         return replace(alert, below_since=None)
     risk, since = outcome.risk, alert.below_since
     below = (outcome.at if since is None else since) if risk < policy.clear_below else None
-    return replace(alert, risk=risk, peak_risk=max(risk, alert.peak_risk), below_since=below, reasons=outcome.reasons)
+    return replace(
+        alert,
+        assessed_at=outcome.at,
+        risk=risk,
+        peak_risk=max(risk, alert.peak_risk),
+        below_since=below,
+        reasons=outcome.reasons,
+    )
 
 
 def _ending(alert: Alert, outcome: Forecast | Abstention, policy: Policy, stay: Stay | None) -> Cause | None:

@@ -57,6 +57,7 @@ def _body(alert: Alert, transition: Transition, stay: Stay | None, policy: Polic
         "at": iso(transition.at),
         "raised_at": iso(alert.raised_at),
         "due_at": iso(alert.due_at),
+        "assessed_at": iso(alert.assessed_at),  # of risk and reasons; an answer comes between two forecasts
         "risk": alert.risk,
         "peak_risk": alert.peak_risk,
         "reasons": [_reason(reason) for reason in alert.reasons],

@@ -40,7 +40,8 @@ class Alert:
     state: AlertState
     raised_at: int
     changed_at: int
-    risk: float  # at the newest forecast
+    assessed_at: int  # of the forecast that risk and reasons are from; ages of reasons are as of then
+    risk: float
     peak_risk: float
     below_since: int | None  # since when the risk is below the clearing level
     due_at: int  # when an answer is due

@@ -23,7 +23,7 @@ from clinical_jepa.store.crash_points import reached
 from clinical_jepa.store.statements import statements
 from clinical_jepa.store.tick_rows import write_tick
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FOREVER = 2**62
 _WAIT_S = 30.0  # for another process's transaction
 

@@ -41,13 +41,20 @@ def bed_json(view: Bedside) -> dict[str, Any]:
         "here": view.here,
         "reasons": _reasons(outcome.reasons) if isinstance(outcome, Forecast) else [],
         "bands": [
-            {"code": band.code, "at": iso(band.at), "low": band.low, "median": band.median, "high": band.high}
+            {
+                "code": band.code,
+                "at": iso(band.at),
+                "low": _finite(band.low),
+                "median": _finite(band.median),
+                "high": _finite(band.high),
+            }
             for band in (outcome.bands if isinstance(outcome, Forecast) else ())
         ],
         "alerts": [
             {
                 "alert_id": story.alert.alert_id,
                 "state": story.alert.state.value,
+                "assessed_at": iso(story.alert.assessed_at),
                 "reasons": _reasons(story.alert.reasons),
                 "transitions": [
                     {"at": iso(change.at), "after": change.after.value, "cause": change.cause.value}
@@ -96,9 +103,14 @@ def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
     return [
         {
             "code": reason.code,
-            "value": reason.value if reason.value is not None and math.isfinite(reason.value) else None,
+            "value": _finite(reason.value),
             "age_s": reason.age // 1_000_000 if reason.age is not None else None,
-            "weight": reason.weight,
+            "weight": _finite(reason.weight),
         }
         for reason in reasons
     ]
+
+
+def _finite(number: float | None) -> float | None:
+    """A number that JSON can say: NaN and infinities are null."""
+    return number if number is not None and math.isfinite(number) else None

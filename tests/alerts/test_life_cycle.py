@@ -90,6 +90,16 @@ def test_an_answer_counts_once_and_keeps_its_own_time() -> None:
     assert again.transitions == ()
 
 
+def test_risk_and_reasons_keep_the_instant_of_their_forecast_whatever_comes_after() -> None:
+    """An age is relative to a forecast: after an abstention or an answer it must still be told to which."""
+    patient = said(said(PATIENT, forecast(0, 0.9)), forecast(15, 0.8))
+    assert patient.alert is not None
+    answer = Acknowledgement(alert_id=patient.alert.alert_id, by="a", at=at(20))
+    patient = said(patient, silent(30, Why.STALE_VITALS), [answer])
+    assert patient.alert is not None
+    assert (patient.alert.risk, patient.alert.assessed_at, patient.alert.changed_at) == (0.8, at(15), at(20))
+
+
 def test_an_answer_from_the_future_waits_for_its_tick() -> None:
     patient = said(PATIENT, forecast(0, 0.9))
     assert patient.alert is not None

@@ -50,6 +50,13 @@ def test_a_receiver_can_act_on_the_payload_alone() -> None:
     ]
 
 
+def test_an_answer_tells_of_which_forecast_its_risk_and_ages_are() -> None:
+    first = raised(PATIENT, forecast(0, 0.9), RULES)
+    told = json.loads(sent(changed(first.alert, Cause.ACKNOWLEDGED_BY_PERSON, at(5), "nurse"), 15)[0].payload)
+    assert (told["assessed_at"], told["at"]) == ("2026-01-05T08:00:00Z", "2026-01-05T08:05:00Z")
+    assert (told["risk"], told["reasons"][0]["age_s"]) == (0.9, 300)
+
+
 def test_nothing_in_it_names_the_patient() -> None:
     payload = json.loads(sent(raised(PATIENT, forecast(0, 0.9), RULES))[0].payload)
     allowed = {
@@ -66,7 +73,17 @@ def test_nothing_in_it_names_the_patient() -> None:
         "actor",
         "at",
     }
-    allowed |= {"raised_at", "due_at", "risk", "peak_risk", "reasons", "policy_id", "valid_until", "simulated"}
+    allowed |= {
+        "raised_at",
+        "due_at",
+        "assessed_at",
+        "risk",
+        "peak_risk",
+        "reasons",
+        "policy_id",
+        "valid_until",
+        "simulated",
+    }
     assert set(payload) == allowed
 
 

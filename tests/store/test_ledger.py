@@ -62,7 +62,7 @@ def test_an_alert_that_ended_is_kept_as_it_ended(ledger: Ledger) -> None:
     assert ledger.alerts(open_only=True) == []
     (kept,) = ledger.alerts()
     assert (kept.state, kept.acknowledged_by, kept.changed_at) == (AlertState.RESOLVED, "nurse", T0 + STEP)
-    assert (kept.risk, kept.peak_risk) == (0.95, 0.95)
+    assert (kept.risk, kept.assessed_at, kept.peak_risk) == (0.4, T0, 0.95)  # as of its forecast, and the highest told
     assert ledger.transitions() == [transition(), answered, over]
 
 

@@ -55,6 +55,7 @@ def alert() -> Alert:
         state=AlertState.RAISED,
         raised_at=T0,
         changed_at=T0,
+        assessed_at=T0,
         risk=0.4,
         peak_risk=0.5,
         below_since=None,

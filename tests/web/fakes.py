@@ -237,6 +237,7 @@ def alert(
         state=state,
         raised_at=raised,
         changed_at=raised if by is None else raised + 9 * MINUTE,
+        assessed_at=raised,
         risk=risk,
         peak_risk=risk + 0.04,
         below_since=None,

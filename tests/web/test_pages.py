@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from clinical_jepa.records.forecasts import Band, Forecast, Reason
 from clinical_jepa.records.instant import HOUR, MINUTE
 from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.state import WardState
@@ -137,6 +139,12 @@ def test_the_bed_tells_why_and_to_whom(client: TestClient) -> None:
     assert "000101 , 66 years, female" in shown
 
 
+def test_an_alerts_reasons_are_as_of_its_own_forecast(client: TestClient) -> None:
+    """Not of the bed's newest one, which may have abstained since."""
+    assert "As of the forecast of 19:26" in text(client.get(f"/bed/{RAISED}").text)
+    assert client.get(f"/api/bed/{RAISED}").json()["alerts"][0]["assessed_at"] == "2026-01-05T19:26:00Z"
+
+
 def test_the_image_is_a_picture_of_the_pixels(client: TestClient, state: WardState) -> None:
     answer = client.get(f"/bed/{RAISED}/image.png")
     assert answer.headers["content-type"] == "image/png"
@@ -160,6 +168,18 @@ def test_machines_read_the_same(client: TestClient) -> None:
     assert bed["alert"]["due_at"] == "2026-01-05T20:26:00Z"
     assert bed["reasons"][0]["weight"] == pytest.approx(0.9)
     assert "000101" not in client.get("/api/ward").text
+
+
+def test_machines_are_told_null_where_there_is_no_number(state: WardState) -> None:
+    odd = Reason(code="LOINC//8867-4", value=math.nan, age=None, weight=math.nan)
+    wide = Band(code="LOINC//8867-4", at=NOW, low=-math.inf, median=80.0, high=math.inf)
+    told = state.ledger.told
+    state.ledger.told = [
+        replace(one, reasons=(odd,), bands=(wide,)) if isinstance(one, Forecast) else one for one in told
+    ]
+    bed = open_page(state).get(f"/api/bed/{RAISED}").json()
+    assert (bed["reasons"][0]["value"], bed["reasons"][0]["weight"]) == (None, None)
+    assert (bed["bands"][0]["low"], bed["bands"][0]["median"], bed["bands"][0]["high"]) == (None, 80.0, None)
 
 
 SHOWN = "<b>3.3</b> mmol/L"
