@@ -1,7 +1,7 @@
 """Deterministic ids: subjects from their source's identifier, facts and rows from their content.
 
 A subject id is a keyed hash, so that every source of one site arrives at the same id in any order and the id itself
-tells nothing. A site sets its own key (``CLINICAL_JEPA_IDENTITY_KEY``, read by ``wiring``).
+tells nothing. A site sets its own key (``CLINICAL_JEPA_SITE_IDENTITY_KEY``, read by ``wiring``).
 """
 
 from __future__ import annotations

@@ -37,7 +37,6 @@ ABSTENTIONS = {
         "The patient already meets a criterion of the event, so its onset is not forecast.",
     ),
     Why.NO_VITALS: ("No vital signs", "No vital sign has ever arrived for this patient, so nothing can be said."),
-    Why.NOT_PRESENT: ("Not on the ward", "The patient is not on the ward, so nothing is forecast."),
     Why.STALE_VITALS: ("Vital signs too old", "The newest vital signs are too old to speak of the present."),
     Why.NOT_PRESENT: ("Not on the ward", "The patient was not known to be here when the question was asked."),
     Why.UNFAMILIAR: (

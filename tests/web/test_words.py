@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -59,3 +61,11 @@ def test_every_code_and_every_abstention_can_be_said() -> None:
     for code in codes():
         assert words.label(code.code)
         assert words.number(1.0, code.code)
+
+
+def test_no_word_stands_twice_in_a_table() -> None:
+    """Of two entries under one key the first is dead, whatever it says."""
+    tables = [node for node in ast.walk(ast.parse(Path(words.__file__).read_text())) if isinstance(node, ast.Dict)]
+    for table in tables:
+        keys = [ast.unparse(key) for key in table.keys if key is not None]
+        assert len(keys) == len(set(keys))
