@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,21 +30,20 @@ def channel(settings: Settings) -> Callable[[Message], None]:
 def relay(settings: Settings, *, once: bool, tell: compose.Tell) -> str:
     """Delivers what is due, once or until SIGTERM or Ctrl-C; what it did, as one line."""
     from clinical_jepa.alerts import worker
+    from clinical_jepa.monitor.stopping import stopping
 
     ledger, clock, deliver = compose.ledger(settings), compose.clock(settings), channel(settings)
     config = worker.RelayConfig(worker=f"relay-{os.getpid()}")
     if once:
         return _line(worker.relay(ledger, deliver, clock=clock.now, config=config))
-    stop = threading.Event()
-    for wanted in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(wanted, lambda *_: stop.set())
 
     def after(done: Relayed) -> None:
         ledger.heartbeat("relay", time.time_ns() // 1000, clock.now())
         if done != worker.Relayed():
             tell(_line(done))
 
-    return _line(worker.run(ledger, deliver, clock=clock.now, stop=stop, config=config, after=after))
+    with stopping() as stop:
+        return _line(worker.run(ledger, deliver, clock=clock.now, stop=stop, config=config, after=after))
 
 
 def _line(done: Relayed) -> str:
