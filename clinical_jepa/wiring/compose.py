@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from clinical_jepa.sources.context import ReadContext
     from clinical_jepa.store.events import Store
     from clinical_jepa.store.ledger import Ledger
+    from clinical_jepa.training.fit import FitConfig
 
 Tell = Callable[[str], None]
+LEDGER = "ledger.sqlite"  # within the store folder
 
 
 def instant(text: str) -> int:
@@ -79,14 +82,26 @@ def ledger(settings: Settings) -> Ledger:
     folder = Path(settings.paths.store)
     if not folder.is_dir():
         raise BadRequest(f"no store at {folder}; make one with: clinical-jepa ingest SOURCE --store {folder}")
-    return Ledger.open(folder / "ledger.sqlite")
+    return Ledger.open(folder / LEDGER)
 
 
 def task(settings: Settings) -> Task:
-    """The question of these settings."""
+    """The question of these settings: what ``fit`` fits. Whatever runs afterwards takes it from the policy."""
     from clinical_jepa.forecast.tasks import load_task
 
     return load_task(settings.ward.task)
+
+
+def alert_rules(settings: Settings) -> FitConfig:
+    """What the site chooses about alerts; ``BadRequest`` where nobody would be told, or never."""
+    from clinical_jepa.training.fit import FitConfig
+
+    recipients = tuple(dict.fromkeys(filter(None, map(str.strip, settings.alerts.recipients.split(",")))))
+    if not recipients:
+        raise BadRequest("alerts.recipients names nobody; give one or more, with commas between")
+    if not 0 < settings.alerts.budget < math.inf:
+        raise BadRequest(f"alerts.budget is alerts per patient-day, above 0, not {settings.alerts.budget:g}")
+    return FitConfig(recipients=recipients, budget=settings.alerts.budget)
 
 
 def policy(settings: Settings) -> Policy:

@@ -16,21 +16,14 @@ from clinical_jepa.wiring.settings import Settings, as_environment
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from clinical_jepa.web.state import WardState
+
 
 def app(settings: Settings) -> FastAPI:
     """The application; without a fitted model it shows the beds and says that nothing is forecast."""
     from clinical_jepa.web.app import create_app
     from clinical_jepa.web.config import WebConfig
-    from clinical_jepa.web.state import WardState
 
-    fitted = (Path(settings.paths.model) / "policy.json").is_file()
-    state = WardState(
-        store=compose.store(settings),
-        ledger=compose.ledger(settings),
-        clock=compose.clock(settings),
-        task=compose.task(settings),
-        policy=compose.policy(settings) if fitted else None,
-    )
     config = WebConfig(
         zone=settings.site.zone,
         host=settings.web.host,
@@ -38,7 +31,22 @@ def app(settings: Settings) -> FastAPI:
         secret=settings.web.secret,
         simulated_patients=settings.ward.simulated,
     )
-    return create_app(state, config=config)
+    return create_app(state(settings), config=config)
+
+
+def state(settings: Settings) -> WardState:
+    """What the page reads. The question is that of the policy in use, which may be older than the task's file."""
+    from clinical_jepa.web.state import WardState
+
+    fitted = (Path(settings.paths.model) / "policy.json").is_file()
+    policy = compose.policy(settings) if fitted else None
+    return WardState(
+        store=compose.store(settings),
+        ledger=compose.ledger(settings),
+        clock=compose.clock(settings),
+        task=policy.task if policy else compose.task(settings),
+        policy=policy,
+    )
 
 
 def serve(settings: Settings, *, live: bool, tell: compose.Tell) -> None:

@@ -156,8 +156,13 @@ def fit(settings: Settings, *, progress: Progress | None = None) -> dict[str, An
     """The fit report; heads and policy lie beside the model."""
     from clinical_jepa.training.fit import fit as fit_task
 
-    report = fit_task(compose.task(settings), Path(settings.paths.model), compose.store(settings), progress=progress)
-    return asdict(report)
+    return fit_task(
+        compose.task(settings),
+        Path(settings.paths.model),
+        compose.store(settings),
+        config=compose.alert_rules(settings),
+        progress=progress,
+    ).to_dict()
 
 
 def leaderboard(
@@ -175,7 +180,7 @@ def leaderboard(
     return compare(
         Path(settings.paths.model),
         compose.store(settings),
-        compose.task(settings),
+        compose.policy(settings).task,
         train_store=None if train_store is None else Store.open(train_store),
         latent_zero=latent_zero,
         draws=draws,

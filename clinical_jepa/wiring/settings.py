@@ -42,6 +42,14 @@ class Ward:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alerts:
+    """Chosen at ``fit``, which writes them into the policy."""
+
+    recipients: str = "charge-nurse"  # names, with commas between
+    budget: float = 2.0  # alerts per patient-day, at most
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     webhook: str = ""  # http(s) address of the receiver; empty: the file
     file: str = "delivered.ndjson"  # within the store folder unless absolute
@@ -59,6 +67,7 @@ class Settings:
     site: Site = Site()
     paths: Paths = Paths()
     ward: Ward = Ward()
+    alerts: Alerts = Alerts()
     delivery: Delivery = Delivery()
     web: Web = Web()
 
@@ -177,6 +186,11 @@ def _typed(key: str, value: Any, like: Any, layer: str) -> Any:
         if not value.isdigit():
             raise BadRequest(f"{layer}: {key} is a whole number, not {value!r}")
         return int(value)
+    if isinstance(like, float) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise BadRequest(f"{layer}: {key} is a number, not {value!r}") from error
     if type(value) is not type(like):
         raise BadRequest(f"{layer}: {key} is of type {type(like).__name__}, not {type(value).__name__}")
     return value

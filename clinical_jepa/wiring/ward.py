@@ -25,9 +25,11 @@ Progress = Callable[[int, int], None]
 def tick(settings: Settings) -> dict[str, Any]:
     """The tick that is due by the ward clock; a second time it does nothing and says so."""
     from clinical_jepa.monitor.tick import tick as once
+    from clinical_jepa.monitor.watch import settle
 
-    now = compose.clock(settings).now()
-    return asdict(once(compose.ward(settings), now - now % compose.task(settings).cadence))
+    system, now = compose.ward(settings), compose.clock(settings).now()
+    settle(system)
+    return asdict(once(system, now - now % system.policy.task.cadence))
 
 
 def watch(settings: Settings, *, ticks: int, tell: compose.Tell) -> None:

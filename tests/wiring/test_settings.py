@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.wiring.settings import load, shown
+from clinical_jepa.training.fit import FitConfig, FitReport
+from clinical_jepa.wiring import compose, road
+from clinical_jepa.wiring.compose import alert_rules
+from clinical_jepa.wiring.settings import Alerts, Settings, as_environment, load, shown
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -58,3 +65,42 @@ def test_a_value_of_the_wrong_type_is_refused(value: str) -> None:
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="no configuration file"):
         load({}, file=tmp_path / "none.toml")
+
+
+def test_a_number_may_be_written_with_or_without_a_point(tmp_path: Path) -> None:
+    file = written(tmp_path, "[alerts]\nbudget = 3\n")
+    assert load({}, file=file).settings.alerts.budget == 3.0
+    found = load({"CLINICAL_JEPA_ALERTS_BUDGET": "1.5"}, file=file).settings
+    assert found.alerts.budget == 1.5
+    assert load(as_environment(found)).settings == found
+    with pytest.raises(BadRequest, match=r"alerts\.budget is a number"):
+        load({"CLINICAL_JEPA_ALERTS_BUDGET": "few"})
+
+
+def test_the_site_chooses_who_is_told_and_how_often() -> None:
+    rules = alert_rules(Settings(alerts=Alerts(recipients=" charge-nurse, rapid response,charge-nurse,", budget=0.5)))
+    assert (rules.recipients, rules.budget) == (("charge-nurse", "rapid response"), 0.5)
+    assert alert_rules(Settings()) == FitConfig()
+
+
+@pytest.mark.parametrize("wrong", [{"recipients": " , "}, {"budget": 0.0}, {"budget": math.nan}, {"budget": math.inf}])
+def test_rules_by_which_nobody_is_told_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match=r"alerts\."):
+        alert_rules(Settings(alerts=Alerts(**wrong)))
+
+
+def test_fit_is_told_the_sites_rules_and_its_report_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    from clinical_jepa.training import fit
+
+    told: list[FitConfig] = []
+
+    def fitted(*_: object, config: FitConfig, **__: object) -> FitReport:
+        told.append(config)
+        numbers = {field.name: math.nan for field in fields(FitReport)}
+        return FitReport(**numbers | {"task": "t"})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fit, "fit", fitted)
+    monkeypatch.setattr(compose, "store", lambda _: None)
+    report = road.fit(Settings(alerts=Alerts(budget=1.0)))
+    assert told[0].budget == 1.0
+    assert json.loads(json.dumps(report, allow_nan=False))["tuning_auroc"] is None
