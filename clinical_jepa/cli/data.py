@@ -38,11 +38,9 @@ def simulate(
 def ingest(
     sources: Annotated[list[Path], typer.Argument(help="Folders of FHIR, WFDB, DICOM or MIMIC-III tables.")],
     store: Store = None,
-    as_: Annotated[
-        str, typer.Option("--as", help="live: available from now on; history: by the sources' own times.")
-    ] = "history",
-    namespace: Annotated[str | None, typer.Option(help="Who issued the identifiers, e.g. mrn or mimic3.")] = None,
-    zone: Annotated[str | None, typer.Option(help="Zone of times without one, e.g. Europe/Berlin.")] = None,
+    as_: options.Mode = "history",
+    namespace: options.Namespace = None,
+    zone: options.Zone = None,
     stitch: Annotated[
         str | None, typer.Option(help="Shift every subject whole to this start, e.g. 2026-01-05T08:00Z.")
     ] = None,
@@ -64,14 +62,14 @@ def ingest(
 
 
 @quarantine.command("list")
-def quarantine_list(store: Store = None, as_json: Json = False) -> None:
+def quarantine_list(store: Store = None, config: Config = None, as_json: Json = False) -> None:
     """Refusals by source and reason, then one line each (the newest 50).
 
     Example: clinical-jepa quarantine list --store demo/store
     """
     from clinical_jepa.wiring import inspect
 
-    rows = inspect.quarantine(options.settings(paths_store=store))
+    rows = inspect.quarantine(options.settings(config, paths_store=store))
     counts = inspect.quarantine_counts(rows)
     shown = rows[-50:]
     options.show(
@@ -83,7 +81,9 @@ def quarantine_list(store: Store = None, as_json: Json = False) -> None:
 
 @quarantine.command("show")
 def quarantine_show(
-    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")], store: Store = None
+    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
+    store: Store = None,
+    config: Config = None,
 ) -> None:
     """One refusal with its original bytes (these may identify a patient).
 
@@ -91,7 +91,7 @@ def quarantine_show(
     """
     from clinical_jepa.wiring import inspect
 
-    print(inspect.rejection_text(options.settings(paths_store=store), rejection))
+    print(inspect.rejection_text(options.settings(config, paths_store=store), rejection))
 
 
 @quarantine.command("replay")
@@ -99,20 +99,28 @@ def quarantine_replay(
     rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
     mended: Annotated[Path, typer.Argument(help="File or folder with the mended original.")],
     store: Store = None,
-    as_: Annotated[str, typer.Option("--as", help="live or history.")] = "history",
+    as_: options.Mode = "history",
+    namespace: options.Namespace = None,
+    zone: options.Zone = None,
+    clock: options.Clock = None,
+    config: Config = None,
 ) -> None:
-    """Ingest a mended original; the refusal is dropped when nothing of it is refused again.
+    """Ingest a mended original, read as its source was: give the same namespace and zone as to ingest. The refusal is
+    dropped when nothing of it is refused again.
 
     Example: clinical-jepa quarantine replay 3f2a mended/ --store demo/store
     """
     from clinical_jepa.wiring import inspect
 
-    print(inspect.replay(options.settings(paths_store=store), rejection, mended, mode=as_))
+    settings = options.settings(config, paths_store=store, site_namespace=namespace, site_zone=zone, ward_clock=clock)
+    print(inspect.replay(settings, rejection, mended, mode=as_))
 
 
 @quarantine.command("drop")
 def quarantine_drop(
-    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")], store: Store = None
+    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
+    store: Store = None,
+    config: Config = None,
 ) -> None:
     """Forget one refusal and its original.
 
@@ -120,12 +128,13 @@ def quarantine_drop(
     """
     from clinical_jepa.wiring import inspect
 
-    print(inspect.drop(options.settings(paths_store=store), rejection))
+    print(inspect.drop(options.settings(config, paths_store=store), rejection))
 
 
 def subjects(
     store: Store = None,
     as_of: Annotated[str | None, typer.Option(help="Only what was available then, e.g. 2026-01-06T08:00Z.")] = None,
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Who is in the store: rows of each kind, first and last time, and the basis of their availability.
@@ -134,7 +143,7 @@ def subjects(
     """
     from clinical_jepa.wiring import inspect
 
-    rows, bases = inspect.subjects(options.settings(paths_store=store), as_of)
+    rows, bases = inspect.subjects(options.settings(config, paths_store=store), as_of)
     options.show(
         {"subjects": rows, "available_basis": bases},
         as_json=as_json,
@@ -149,6 +158,7 @@ def timeline(
     as_of: Annotated[str | None, typer.Option(help="What was known then; default: everything.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .png instead of a table.")] = None,
     store: Store = None,
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
     """What is known of one subject, aligned in (start, end] bins; never filled.
@@ -157,7 +167,7 @@ def timeline(
     """
     from clinical_jepa.wiring import inspect
 
-    settings = options.settings(paths_store=store)
+    settings = options.settings(config, paths_store=store)
     aligned = inspect.timeline(settings, subject, step=step, hours=hours, as_of=as_of)
     if out is not None:
         inspect.write_timeline(aligned, out)

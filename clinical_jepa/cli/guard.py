@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clinical_jepa.cli import options
-from clinical_jepa.cli.options import Config, Json, Store
+from clinical_jepa.cli.options import Config, Json, Model, Store
 from clinical_jepa.wiring import tables
 
 check = typer.Typer(
@@ -89,6 +89,7 @@ def check_agreement(
     ] = None,
     store: Store = None,
     out: Annotated[Path | None, typer.Option(help="Draw a picture (.png).")] = None,
+    config: Config = None,
 ) -> None:
     """Charted and monitor heart rate at the same minute, within 5 bpm; none matched is a failure too.
 
@@ -96,7 +97,7 @@ def check_agreement(
     """
     from clinical_jepa.wiring import guards
 
-    _checked(*guards.agreement(options.settings(paths_store=store), subjects or (), out=out))
+    _checked(*guards.agreement(options.settings(config, paths_store=store), subjects or (), out=out))
 
 
 @config.command("show")
@@ -111,13 +112,13 @@ def config_show(file: Config = None, as_json: Json = False) -> None:
     options.show(rows, as_json=as_json, text=lambda: tables.text(rows))
 
 
-def doctor(store: Store = None, as_json: Json = False) -> None:
+def doctor(store: Store = None, model: Model = None, config: Config = None, as_json: Json = False) -> None:
     """Versions, disk, clock, store, servers, byte code: what is wrong and how to mend it.
 
     Example: clinical-jepa doctor --store demo/store
     """
     from clinical_jepa.wiring import doctor as ward_doctor
 
-    findings = ward_doctor.findings(options.settings(paths_store=store))
+    findings = ward_doctor.findings(options.settings(config, paths_store=store, paths_model=model))
     options.show(findings, as_json=as_json, text=lambda: tables.text(findings))
     raise typer.Exit(1 if any(finding["state"] == "wrong" for finding in findings) else 0)

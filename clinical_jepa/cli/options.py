@@ -14,6 +14,9 @@ Store = Annotated[str | None, typer.Option("--store", help="Store folder (defaul
 Model = Annotated[str | None, typer.Option("--model", help="Model folder (default: model).")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration file (default: clinical-jepa.toml).")]
+Namespace = Annotated[str | None, typer.Option("--namespace", help="Who issued the identifiers, e.g. mrn or mimic3.")]
+Zone = Annotated[str | None, typer.Option("--zone", help="Zone of times without one, e.g. Europe/Berlin.")]
+Mode = Annotated[str, typer.Option("--as", help="live: available from now on; history: by the sources' own times.")]
 Clock = Annotated[
     str | None, typer.Option("--clock", help="Ward clock: wall, or START[xSPEED], e.g. 2026-01-06T08:00Zx60.")
 ]

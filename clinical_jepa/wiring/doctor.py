@@ -124,6 +124,8 @@ def _store(settings: Settings) -> list[dict[str, Any]]:
         store = compose.store(settings)
         refused = store.rejections().num_rows
         rows = [_row("store", "good", f"{store.watermark} commits, {refused} refusals in quarantine")]
+        if not (folder / compose.LEDGER).is_file():
+            return [*rows, _row("ledger", "worth knowing", "none yet", "the first tick makes it")]
         compose.ledger(settings)
     except (ClinicalJepaError, OSError, sqlite3.Error) as error:
         return [_row("store", "wrong", error, "restore it from a copy; nothing was changed by this look")]
