@@ -162,3 +162,13 @@ def test_heads_of_another_model_are_refused() -> None:
     fitted = make_heads(model)
     with pytest.raises(BadRequest, match="other inputs"):
         JepaForecaster(model, replace(fitted, inputs=fitted.inputs[1:]))
+
+
+def test_a_patient_without_arrivals_may_stand_anywhere() -> None:
+    whole = stay(0)
+    nothing = part(replace(whole, subject_id=2), START - 10 * HOUR, START - 9 * HOUR)
+    pairs = {1: whole, 2: replace(nothing, origin=nothing.now)}
+    alone = {i: FORECASTER.step([FORECASTER.initial(i)], [piece])[0] for i, piece in pairs.items()}
+    for order in ((1, 2), (2, 1)):
+        together = FORECASTER.step([FORECASTER.initial(i) for i in order], [pairs[i] for i in order])
+        assert all(same(step, alone[i]) for i, step in zip(order, together, strict=True))
