@@ -70,11 +70,11 @@ def feeds(views: Mapping[str, View], as_of: int) -> list[Feed]:
     return [newest[name] for name in sorted(newest)]
 
 
-def faults(views: Mapping[str, View]) -> dict[str, int]:
-    """How many rows rest on each basis of availability."""
+def bases(views: Mapping[str, View], as_of: int) -> dict[str, int]:
+    """How many rows available by then rest on each basis of availability; versions that were replaced count too."""
     counts: dict[str, int] = {}
     for view in views.values():
-        for row in pc.value_counts(view.table["available_basis"]).to_pylist():
+        for row in pc.value_counts(view.arrived(as_of)["available_basis"]).to_pylist():
             counts[row["values"]] = counts.get(row["values"], 0) + row["counts"]
     return counts
 

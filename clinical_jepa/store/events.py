@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,14 +29,13 @@ from clinical_jepa.store.crosswalk import Crosswalk, crosswalk
 from clinical_jepa.store.files import sweep
 from clinical_jepa.store.locks import writer_lock
 from clinical_jepa.store.manifest import Manifest
-from clinical_jepa.store.reading import Loaded, Result, followed, nothing, reread
+from clinical_jepa.store.reading import Result, followed, nothing, reread
 from clinical_jepa.store.seen import Seen
 from clinical_jepa.store.segments import SCHEMAS, read_segments
 from clinical_jepa.store.visible import View
 from clinical_jepa.store.writing import Appended, Known, Prepare
 
 MIN_INSTANT = -(2**62)  # before everything
-AsOf = Literal["available_time", "time"]
 _IDS = {"events": "event_id", "signals": "event_id", "images": "event_id", "quarantine": "rejection_id"}
 
 
@@ -46,7 +45,7 @@ class Store:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self._manifest = manifest
-        self._loaded: dict[str, Loaded] = {}
+        self._loaded = nothing()
         self._seen, self._seen_commit = Seen(), 0
         self._people: tuple[int, Crosswalk] | None = None
         self._guard = threading.RLock()
@@ -126,16 +125,13 @@ class Store:
 
     # Reading
 
-    def arrivals(
-        self, since: int, until: int, *, known_commits: int | None = None, as_of_field: AsOf = "available_time"
-    ) -> Arrivals:
+    def arrivals(self, since: int, until: int, *, known_commits: int | None = None) -> Arrivals:
         """Rows of all subjects with ``since < available_time <= until``, newest revisions as of ``until``.
 
         ``known_commits`` is the watermark of the answer that ended at ``since``: rows of later commits that were
-        available by then are late, are counted, and put their subjects into ``rewind``. ``as_of_field="time"`` is a
-        planted fault, there for ``check leakage`` to catch.
+        available by then are late, are counted, and put their subjects into ``rewind``.
         """
-        views, watermark = self._views(as_of_field)
+        views, watermark = self._views()
         rewind: dict[int, int] = {}
         late_rows = 0
         for one in views.values():
@@ -204,9 +200,9 @@ class Store:
         """Every source that had sent something by then, by name."""
         return census.feeds(self._views()[0], as_of)
 
-    def faults(self) -> dict[str, int]:
-        """How many rows rest on each basis of availability."""
-        return census.faults(self._views()[0])
+    def bases(self, as_of: int) -> dict[str, int]:
+        """How many rows available by then rest on each basis of availability."""
+        return census.bases(self._views()[0], as_of)
 
     def rejections(self) -> pa.Table:
         """What was refused, oldest first (REJECTIONS)."""
@@ -218,10 +214,10 @@ class Store:
 
     # What is kept in memory, and follows the manifest
 
-    def _views(self, by: AsOf = "available_time") -> tuple[dict[str, View], int]:
+    def _views(self) -> tuple[dict[str, View], int]:
         with self._guard:
-            loaded = self._loaded.get(by) or nothing(by)
-            self._loaded[by] = loaded = self._read(lambda manifest: followed(self.path, manifest, loaded, by))
+            known = self._loaded
+            self._loaded = loaded = self._read(lambda manifest: followed(self.path, manifest, known))
             return loaded.views, loaded.commit
 
     def _crosswalk(self) -> Crosswalk:

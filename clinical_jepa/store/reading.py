@@ -28,20 +28,20 @@ class Loaded:
     views: dict[str, View] = field(default_factory=dict)
 
 
-def nothing(by: str) -> Loaded:
+def nothing() -> Loaded:
     """Before anything was read."""
-    empty = {kind: view(pa.schema([*SCHEMAS[kind], COMMIT]).empty_table(), by=by) for kind in TIMED}
+    empty = {kind: view(pa.schema([*SCHEMAS[kind], COMMIT]).empty_table()) for kind in TIMED}
     return Loaded(commit=0, views=empty)
 
 
-def followed(root: Path, manifest: Manifest, loaded: Loaded, by: str) -> Loaded:
+def followed(root: Path, manifest: Manifest, loaded: Loaded) -> Loaded:
     """``loaded`` with the rows of later commits."""
     if loaded.commit == manifest.commit:
         return loaded
     views = {}
     for kind in TIMED:
         rows = read_segments(root, kind, manifest.of(kind, after=loaded.commit), after=loaded.commit)
-        views[kind] = extended(loaded.views[kind], rows, by=by)
+        views[kind] = extended(loaded.views[kind], rows)
     return replace(loaded, commit=manifest.commit, views=views)
 
 

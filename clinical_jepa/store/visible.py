@@ -126,12 +126,12 @@ class View:
         return self.by_subject[self.starts[place] : self.starts[place + 1]]
 
 
-def view(table: pa.Table, *, by: str = "available_time") -> View:
-    """A view of rows with their ``commit``. ``by="time"`` takes each row as known when it was true: a planted fault."""
+def view(table: pa.Table) -> View:
+    """A view of rows with their ``commit``."""
     keys = pl.DataFrame(
         {
-            "available": pl.from_arrow(_instants(table, by)),
-            "time": pl.from_arrow(_instants(table, "time")),
+            "available": pl.from_arrow(table["available_time"].cast(pa.int64())),
+            "time": pl.from_arrow(_about(table)),
             "event_id": pl.from_arrow(table["event_id"]),
         }
     )
@@ -147,13 +147,13 @@ def view(table: pa.Table, *, by: str = "available_time") -> View:
     return _grouped(table.combine_chunks(), available, hidden_from, previous)
 
 
-def extended(known: View, rows: pa.Table, *, by: str) -> View:
+def extended(known: View, rows: pa.Table) -> View:
     """The view of what ``known`` holds and of further rows, made at the cost of these where all of them are newer."""
     if not rows.num_rows:
         return known
-    new = view(rows, by=by)
+    new = view(rows)
     if known.available.size and new.available[0] <= known.available[-1]:
-        return view(pa.concat_tables([known.table, rows]), by=by)
+        return view(pa.concat_tables([known.table, rows]))
     table = pa.concat_tables([known.table, new.table])
     if table["event_id"].num_chunks > _CHUNKS:
         table = table.combine_chunks()
@@ -190,9 +190,9 @@ def _grouped(table: pa.Table, available: np.ndarray, hidden_from: np.ndarray, pr
     )
 
 
-def _instants(table: pa.Table, column: str) -> pa.Array:
-    """A column of instants as int64; a static, which has no time, counts as true when it became available."""
-    return pc.coalesce(table[column], table["available_time"]).cast(pa.int64())
+def _about(table: pa.Table) -> pa.Array:
+    """The rows' times as int64; a static, which has no time, counts as true when it became available."""
+    return pc.coalesce(table["time"], table["available_time"]).cast(pa.int64())
 
 
 def _chain(

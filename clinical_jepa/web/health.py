@@ -69,7 +69,7 @@ def read_health(state: WardState, config: WebConfig) -> Health:
     notices = [
         *_routing(unrouted, relay_runs, heartbeats.get(RELAY), wall),
         *_silent(feeds),
-        *_clock_faults(state),
+        *_clock_faults(state, now),
     ]
     return Health(
         live=live,
@@ -129,8 +129,8 @@ def _silent(feeds: tuple[FeedHealth, ...]) -> Iterator[Notice]:
         yield Notice(level="warn", name="feed", text=f"Silent for longer than expected: {', '.join(late)}.")
 
 
-def _clock_faults(state: WardState) -> Iterator[Notice]:
-    faults = state.store.faults().get("receipt-clock-fault", 0)
+def _clock_faults(state: WardState, now: int) -> Iterator[Notice]:
+    faults = state.store.bases(now).get("receipt-clock-fault", 0)
     if faults:
         rows = f"{faults} row{'s' if faults > 1 else ''}"
         yield Notice(level="note", name="clock", text=f"{rows} from a clock ahead of ours, kept and marked")

@@ -72,10 +72,11 @@ def drop(settings: Settings, start: str) -> str:
 
 
 def subjects(settings: Settings, as_of: str | None) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows by subject, and how many stored rows rest on each basis of availability."""
+    """Rows by subject, and how many rows known then rest on each basis of availability."""
     store = compose.store(settings)
-    table = store.subjects(_ALL if as_of is None else compose.instant(as_of))
-    return [{key: _text(value) for key, value in row.items()} for row in table.to_pylist()], dict(store.faults())
+    then = _ALL if as_of is None else compose.instant(as_of)
+    rows = store.subjects(then).to_pylist()
+    return [{key: _text(value) for key, value in row.items()} for row in rows], store.bases(then)
 
 
 def _text(value: Any) -> Any:

@@ -13,7 +13,7 @@ from clinical_jepa.ingest import Counts
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.sources import catalog
 from clinical_jepa.store.events import Store
-from tests.ingest.builders import WARD, examples, rows, run
+from tests.ingest.builders import LONG_AFTER, WARD, examples, rows, run
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_live_rows_are_available_when_they_are_committed(tmp_path: Path, store: 
     assert report.sources["fhir"].clock_faults == 0
     bases = {row["available_basis"] for row in rows(store)}
     assert bases == {"receipt", "receipt-clock-fault"}
-    assert store.faults()["receipt-clock-fault"] == report.total.clock_faults
+    assert store.bases(LONG_AFTER)["receipt-clock-fault"] == report.total.clock_faults
     assert report.total.clamped == 0
 
 

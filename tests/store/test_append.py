@@ -62,7 +62,8 @@ def test_a_reporting_time_after_our_receipt_is_kept_and_marked(tmp_path: Path) -
     store = Store.open(tmp_path, create=True)
     ahead, fine, no_claim = Row("a", 500), Row("b", 50), Row("c", 500, basis="assumed")
     added = put(store, batch(ahead, fine, no_claim), mode="live", now=100)
-    assert added.bases == store.faults() == {"receipt-clock-fault": 1, "receipt": 2}
+    assert added.bases == store.bases(100) == {"receipt-clock-fault": 1, "receipt": 2}
+    assert store.bases(99) == {}
     assert store.arrivals(MIN_INSTANT, 100).events.num_rows == 3
 
 

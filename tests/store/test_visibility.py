@@ -46,7 +46,7 @@ def in_memory(rows: list[Row], commits: list[int] | None = None) -> Store:
     store = Store(Path("nowhere"), Manifest(commit=max(commits or [0])))
     table = events(rows).append_column(COMMIT, pa.array(commits or [0] * len(rows), pa.int64()))
     views = {"events": view(table), "signals": _empty("signals"), "images": _empty("images")}
-    store._views = lambda by="available_time": (views, store.watermark)  # type: ignore[method-assign]
+    store._views = lambda: (views, store.watermark)  # type: ignore[method-assign]
     return store
 
 
@@ -121,7 +121,7 @@ def test_a_view_that_grows_equals_one_made_at_once(rows: list[Row], cut: int, mi
     first = rows[::2] if mixed else [row for row in rows if row.available <= cut]
     second = [row for row in rows if row not in first]
     tables = [_with_commit(events(part)) for part in (first, second, first + second)]
-    grown, whole = extended(view(tables[0]), tables[1], by="available_time"), view(tables[2])
+    grown, whole = extended(view(tables[0]), tables[1]), view(tables[2])
     assert grown.table.combine_chunks().equals(whole.table)
     for name in ("available", "hidden_from", "previous", "subject", "by_subject", "subjects", "starts"):
         assert np.array_equal(getattr(grown, name), getattr(whole, name)), name
@@ -159,9 +159,3 @@ def test_a_fact_that_moves_to_another_subject_rewinds_the_one_it_left(tmp_path: 
     found = stored(tmp_path, batch(wrong, right)).arrivals(15, 30)
     assert found.rewind == {1: 10}
     assert found.events["subject_id"].to_pylist() == [2]
-
-
-def test_the_planted_rule_reads_the_future(tmp_path: Path) -> None:
-    store = stored(tmp_path, batch(Row("a", available=50, time=10)))
-    assert ids(store.arrivals(0, 20).events) == []
-    assert ids(store.arrivals(0, 20, as_of_field="time").events) == ["a"]

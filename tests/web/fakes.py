@@ -88,7 +88,7 @@ class FakeStore:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     feeds_: list[FakeFeed] = field(default_factory=list)
     rejected: int = 0
-    faults_: dict[str, int] = field(default_factory=dict)
+    bases_: dict[str, int] = field(default_factory=dict)
     watermark: int = 1
     _tables: dict[tuple[int, int], pa.Table] = field(default_factory=dict)
 
@@ -148,8 +148,8 @@ class FakeStore:
     def rejections(self) -> pa.Table:
         return pa.table({name: pa.nulls(self.rejected) for name in REJECTIONS.names})
 
-    def faults(self) -> Mapping[str, int]:
-        return self.faults_
+    def bases(self, as_of: int) -> Mapping[str, int]:
+        return self.bases_
 
 
 @dataclass

@@ -125,7 +125,7 @@ def store() -> FakeStore:
         FakeFeed("wfdb:numerics", NOW - MINUTE, 9000),
         FakeFeed("dicom", NOW - 40 * HOUR, 8),
     ]
-    made.rejected, made.faults_ = 3, {"receipt-clock-fault": 2}
+    made.rejected, made.bases_ = 3, {"receipt-clock-fault": 2}
     add_signals(made)
     rows_, columns = np.mgrid[0:300, 0:260] / 300
     made.arrays["image"] = (

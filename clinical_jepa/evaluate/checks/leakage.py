@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from clinical_jepa.evaluate.checks.raw import Raw, available, raw, store_of
 from clinical_jepa.evaluate.checks.scramble import scrambled
@@ -26,10 +28,10 @@ from clinical_jepa.evaluate.checks.truth import Knowable, knowable, stamped_earl
 from clinical_jepa.monitor.presence import present
 from clinical_jepa.monitor.tick import Ward, tick
 from clinical_jepa.records.instant import HOUR, MINUTE
-from clinical_jepa.records.views import Arrivals
 from clinical_jepa.store.codecs import outcome_to_json
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
+from clinical_jepa.store.visible import View, view
 
 _CONTROLS = 3  # cuts at which each seeded mistake is made
 _KNOWN_LEAST = 0.95  # of stored rows the truth must know so many for its check to mean something
@@ -71,11 +73,20 @@ class LeakageReport:
 
 
 class AsOfTime(Store):
-    """A planted fault: a row counts as known from the moment that it is about."""
+    """A planted fault: to every read a row counts as known from the moment that it is about."""
 
-    def arrivals(self, since: int, until: int, **options: Any) -> Arrivals:
-        """What ``Store.arrivals`` would answer if it went by ``time``."""
-        return super().arrivals(since, until, **options | {"as_of_field": "time"})
+    _by_time: tuple[int, dict[str, View]] = 0, {}
+
+    def _views(self) -> tuple[dict[str, View], int]:
+        views, watermark = super()._views()
+        if self._by_time[0] != watermark:
+            self._by_time = watermark, {kind: view(_known_at_once(one.table)) for kind, one in views.items()}
+        return self._by_time[1], watermark
+
+
+def _known_at_once(rows: pa.Table) -> pa.Table:
+    place = rows.column_names.index("available_time")
+    return rows.set_column(place, rows.schema.field(place), pc.coalesce(rows["time"], rows["available_time"]))
 
 
 def check_leakage(

@@ -69,8 +69,11 @@ def test_the_planted_rule_goes_by_time(tmp_path: Path) -> None:
     Store.open(tmp_path, create=True).append(
         [batch([*admission(1), Line(subject=1, time=10, value=80, known=50)])], mode="history", now=START, prepare=plain
     )
-    assert AsOfTime.open(tmp_path).arrivals(MIN_INSTANT, at(20)).events.num_rows == 3
-    assert Store.open(tmp_path).arrivals(MIN_INSTANT, at(20)).events.num_rows == 2
+    wrong, right = AsOfTime.open(tmp_path), Store.open(tmp_path)
+    assert wrong.arrivals(MIN_INSTANT, at(20)).events.num_rows == 3
+    assert right.arrivals(MIN_INSTANT, at(20)).events.num_rows == 2
+    assert wrong.with_codes([""], at(20)).num_rows == 3
+    assert right.with_codes([""], at(20)).num_rows == 2
 
 
 def test_cut_times_are_whole_minutes_in_order_and_enough(ward: Path) -> None:
