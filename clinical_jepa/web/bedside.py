@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from clinical_jepa.records.alerts import OPEN, Alert, Transition
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.forecasts import Forecast
+from clinical_jepa.records.forecasts import Band, Forecast
 from clinical_jepa.records.instant import MINUTE, SECOND
 from clinical_jepa.records.views import Arrivals, Strip, Window
 from clinical_jepa.timeline.windows import window
@@ -135,9 +136,14 @@ def _series(view: Window, code: str, bed: Bed) -> Series:
         code=code,
         charted=_points(view, code),
         monitor=next(monitors, ()),
-        bands=tuple(band for band in forecast.bands if band.code == code) if forecast else (),
+        bands=tuple(band for band in forecast.bands if band.code == code and _bounded(band)) if forecast else (),
         expired=bed.standing is Standing.EXPIRED,
     )
+
+
+def _bounded(band: Band) -> bool:
+    """A code without plausibility limits may have a band without an end, which no picture can show."""
+    return math.isfinite(band.low) and math.isfinite(band.high)
 
 
 def _points(view: Window, code: str) -> Points:
