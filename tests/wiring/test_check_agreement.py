@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from pathlib import Path
 
 import orjson
@@ -12,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from clinical_jepa.cli.app import app
 from clinical_jepa.simulate.ward import simulate
+from tests.acceptance.stitched import only
 
 MATCHED = (("10013", "96", "96.2"), ("10061", "106", "106.5"), ("10061", "107", "108.5"))
 
@@ -95,12 +94,3 @@ def rows(done: Result) -> list[str]:
 
 def lines(folder: Path, kind: str) -> list[bytes]:
     return (folder / "ward" / "fhir" / f"{kind}.ndjson").read_bytes().splitlines()
-
-
-def only(source: Path, target: Path, subjects: set[str]) -> None:
-    """A table with the rows of these subjects."""
-    with gzip.open(source, "rt", newline="") as old, gzip.open(target, "wt", newline="", compresslevel=1) as new:
-        reader = csv.DictReader(old)
-        writer = csv.DictWriter(new, reader.fieldnames or [])
-        writer.writeheader()
-        writer.writerows(row for row in reader if row["subject_id"] in subjects)
