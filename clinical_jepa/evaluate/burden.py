@@ -10,20 +10,21 @@ from clinical_jepa.forecast.labels import onsets_by_subject, record_ends
 from clinical_jepa.monitor.backtest import BacktestReport
 from clinical_jepa.records.alerts import AlertState
 from clinical_jepa.records.forecasts import Forecast, Policy
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.records.instant import BEGINNING
+from clinical_jepa.store.events import Store
 
 
 def watches(report: BacktestReport, store: Store, policy: Policy) -> dict[int, Watch]:
     """By subject: raised alerts, onsets on the newest revisions, and when a forecast was given."""
     asked: dict[int, list[int]] = defaultdict(list)
-    for outcome in report.ledger.outcomes(since=MIN_INSTANT):
+    for outcome in report.ledger.outcomes(since=BEGINNING):
         if isinstance(outcome, Forecast):
             asked[outcome.subject_id].append(outcome.at)
     alerts: dict[int, list[int]] = defaultdict(list)
     for transition in report.ledger.transitions():
         if transition.after is AlertState.RAISED:
             alerts[transition.subject_id].append(transition.at)
-    events = store.arrivals(MIN_INSTANT, report.ticks[-1].now).events
+    events = store.arrivals(BEGINNING, report.ticks[-1].now).events
     onsets, ends = onsets_by_subject(events, policy.task), record_ends(events)
     return {
         subject: Watch(

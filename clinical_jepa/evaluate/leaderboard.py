@@ -24,6 +24,7 @@ from clinical_jepa.model.heads import Heads, load_heads
 from clinical_jepa.model.network import Model
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.forecasts import Policy, Task
+from clinical_jepa.records.instant import END
 from clinical_jepa.store.events import Store
 from clinical_jepa.training import anchor_files
 from clinical_jepa.training import fit as fitting
@@ -119,9 +120,9 @@ def _fitted(model_dir: Path, task: Task) -> tuple[Heads, Policy]:
 
 def _wards(store: Store, train_store: Store | None) -> Wards:
     learned = train_store or store
-    splits = split(learned.extents(2**62))
+    splits = split(learned.extents(END))
     elsewhere = train_store is not None and train_store.path.resolve() != store.path.resolve()
-    subjects = tuple(sorted(store.extents(2**62))) if elsewhere else splits.test
+    subjects = tuple(sorted(store.extents(END))) if elsewhere else splits.test
     return Wards(store=learned, splits=splits, test_store=store, test_subjects=subjects)
 
 

@@ -13,14 +13,13 @@ from functools import cache
 
 import numpy as np
 
-from clinical_jepa.records.instant import DAY, HOUR, MINUTE
+from clinical_jepa.records.instant import BEGINNING, DAY, HOUR, MINUTE
 from clinical_jepa.records.views import PATCH_CHANNELS, PATCH_SAMPLES, Slice
 from clinical_jepa.vocabulary.codes import code_count, codes
 
 RECORD, TREATMENT, WAVEFORM, IMAGE, GAP, IMAGINED = range(6)
 KINDS = 6
 GRID = 15 * MINUTE
-NEVER = -(2**62)  # before any instant: "nothing arrived yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ def is_treatment() -> np.ndarray:
 
 def stream(slices: Sequence[Slice], *, last_arrival: np.ndarray) -> Stream:
     """The arrivals of all slices; row i is slice i. ``last_arrival [rows]`` is each row's newest arrival's minute so
-    far (``NEVER`` where there was none): with it a silence that began before ``since`` is still a silence."""
+    far (``BEGINNING`` where there was none): with it a silence that began before ``since`` is still a silence."""
     item_row, item_code = _rows(slices, "items"), _join([s.items.code for s in slices], np.int64)
     parts: dict[str, tuple[np.ndarray, np.ndarray | int]] = {
         "items": (item_row, np.where(is_treatment()[item_code], TREATMENT, RECORD)),
@@ -127,7 +126,7 @@ def _gaps(
     origin = np.array([s.origin for s in slices], dtype=np.int64)
     since = np.maximum(np.array([s.since for s in slices], dtype=np.int64), origin)
     now = np.array([s.now for s in slices], dtype=np.int64)
-    known = np.flatnonzero(last != NEVER)
+    known = np.flatnonzero(last != BEGINNING)
     point_row = np.concatenate([known, row, np.arange(count)])
     point_time = np.concatenate([last[known], minute, now + 1])
     rank = np.concatenate([np.zeros(len(known)), np.ones(len(row)), np.full(count, 2)])

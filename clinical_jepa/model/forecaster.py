@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from clinical_jepa.model import checkpoint, heads, serving
-from clinical_jepa.model.batch import NEVER, stream
+from clinical_jepa.model.batch import stream
 from clinical_jepa.model.heads import Heads, load_heads
 from clinical_jepa.model.memory import registers, state
 from clinical_jepa.model.network import Model
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.forecasts import Memory, Reason, Step
+from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.records.views import Slice
 from clinical_jepa.vocabulary.codes import by_code, codes
 
@@ -94,7 +95,7 @@ class JepaForecaster:
 
     def _consume(self, rows: np.ndarray, memories: Sequence[Memory], slices: Sequence[Slice]) -> None:
         for memory, piece in zip(memories, slices, strict=True):
-            if memory.subject_id != piece.subject_id or (memory.cursor not in (NEVER, piece.since)):
+            if memory.subject_id != piece.subject_id or (memory.cursor not in (BEGINNING, piece.since)):
                 raise BadRequest(
                     "a slice does not continue its memory: another subject, or another since than its cursor"
                 )

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from clinical_jepa.forecast.eligibility import Eligibility, from_bytes, observe
 from clinical_jepa.records.forecasts import Memory
+from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.records.views import Arrivals, Slice
 from clinical_jepa.records.ward import Patient
-from clinical_jepa.store.events import MIN_INSTANT
 from clinical_jepa.timeline.slices import slices
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def replay(ward: Ward, patient: Patient, *, now: int, before: int | None = None)
 def unseen(subject_id: int) -> Patient:
     """A patient of whom the monitor knows nothing yet."""
     return Patient(
-        subject_id=subject_id, encounter_id=None, cursor=MIN_INSTANT, alert=None, last_alert_end=None, eligibility=b""
+        subject_id=subject_id, encounter_id=None, cursor=BEGINNING, alert=None, last_alert_end=None, eligibility=b""
     )
 
 
@@ -80,5 +80,5 @@ def _refolded(ward: Ward, patient: Patient, now: int) -> Patient:
     """Eligibility from scratch; it looks at records alone, so signals and images are left where they are."""
     past = ward.store.history(patient.subject_id, as_of=now)
     past = replace(past, signals=past.signals.slice(0, 0), images=past.images.slice(0, 0))
-    whole = slices(past, subjects=[patient.subject_id], since=MIN_INSTANT, load=ward.store.samples)[patient.subject_id]
+    whole = slices(past, subjects=[patient.subject_id], since=BEGINNING, load=ward.store.samples)[patient.subject_id]
     return replace(patient, eligibility=observe(Eligibility(), whole, ward.policy.task).to_bytes())

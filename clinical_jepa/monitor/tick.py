@@ -15,10 +15,10 @@ from clinical_jepa.monitor.report import nothing_to_do, report
 from clinical_jepa.monitor.rewind import starts
 from clinical_jepa.records.errors import WrongModel
 from clinical_jepa.records.forecasts import Policy
-from clinical_jepa.records.instant import floor_minute
+from clinical_jepa.records.instant import BEGINNING, floor_minute
 from clinical_jepa.records.ward import TickCommit, TickReport
 from clinical_jepa.store.crash_points import reached
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
 
 
@@ -40,7 +40,7 @@ class Ward:
 def tick(ward: Ward, now: int) -> TickReport:
     """Brings every patient to the whole minute at or before ``now``, in one commit or not at all."""
     now = floor_minute(now)
-    since, known_commits = ward.ledger.last_tick() or (MIN_INSTANT, None)
+    since, known_commits = ward.ledger.last_tick() or (BEGINNING, None)
     if now <= since:
         return nothing_to_do(now)
     arrivals = ward.store.arrivals(since, now, known_commits=known_commits)

@@ -12,6 +12,9 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+BEGINNING = -(2**62)  # before every instant; beyond what a datetime holds, so for comparing only
+END = 2**62  # after every instant
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from clinical_jepa.records.batch import Identity, Mode, SourceBatch
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import floor_minute
+from clinical_jepa.records.instant import BEGINNING, floor_minute
 from clinical_jepa.records.views import Arrivals
 from clinical_jepa.store import arrays, census, quarantine, writing
 from clinical_jepa.store import manifest as manifests
@@ -35,7 +35,6 @@ from clinical_jepa.store.segments import SCHEMAS, read_segments
 from clinical_jepa.store.visible import View
 from clinical_jepa.store.writing import Appended, Known, Prepare
 
-MIN_INSTANT = -(2**62)  # before everything
 _IDS = {"events": "event_id", "signals": "event_id", "images": "event_id", "quarantine": "rejection_id"}
 
 
@@ -152,7 +151,7 @@ class Store:
             **{kind: one.rows(since, until) for kind, one in views.items()},
         )
 
-    def history(self, subject_id: int, *, as_of: int, since: int = MIN_INSTANT) -> Arrivals:
+    def history(self, subject_id: int, *, as_of: int, since: int = BEGINNING) -> Arrivals:
         """One subject's rows of ``arrivals(since, as_of)``; nothing is late or rewound here."""
         views, watermark = self._views()
         firsts = [first for one in views.values() if (first := one.first_of(subject_id)) <= as_of]

@@ -17,6 +17,7 @@ from typing import Any
 from clinical_jepa.records.alerts import Acknowledgement, Alert, AlertState, Cause, Message, Transition
 from clinical_jepa.records.errors import BadRequest, BrokenStore
 from clinical_jepa.records.forecasts import Abstention, Forecast, Memory
+from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.records.ward import Patient, TickCommit
 from clinical_jepa.store.codecs import alert_from_json, outcome_from_json
 from clinical_jepa.store.crash_points import reached
@@ -24,7 +25,6 @@ from clinical_jepa.store.statements import statements
 from clinical_jepa.store.tick_rows import write_tick
 
 SCHEMA_VERSION = 2
-FOREVER = 2**62
 _WAIT_S = 30.0  # for another process's transaction
 
 
@@ -110,7 +110,7 @@ class Ledger:
 
     def memory(self, subject_id: int, *, before: int | None = None) -> Memory | None:
         """The newest memory, or the newest snapshot with ``cursor < before``; None where there is none."""
-        row = self._one("memory", subject_id=subject_id, before=FOREVER if before is None else before)
+        row = self._one("memory", subject_id=subject_id, before=END if before is None else before)
         return Memory(**row) if row else None
 
     def snapshots(self, subject_id: int) -> list[int]:
@@ -139,7 +139,7 @@ class Ledger:
     # What was said
 
     def outcomes(
-        self, *, since: int = -FOREVER, until: int = FOREVER, subject_id: int | None = None, limit: int = -1
+        self, *, since: int = BEGINNING, until: int = END, subject_id: int | None = None, limit: int = -1
     ) -> list[Forecast | Abstention]:
         """Forecasts and abstentions at ``since <= at <= until``, newest first (negative limit: all)."""
         rows = self._all("outcomes", since=since, until=until, subject_id=subject_id, limit=limit)
@@ -149,7 +149,7 @@ class Ledger:
         self, now: int | None = None, *, subject_id: int | None = None, limit: int = -1
     ) -> list[Forecast | Abstention]:
         """The outcomes of the tick at ``now``, or of all ticks, newest first."""
-        since, until = (-FOREVER, FOREVER) if now is None else (now, now)
+        since, until = (BEGINNING, END) if now is None else (now, now)
         return self.outcomes(since=since, until=until, subject_id=subject_id, limit=limit)
 
     def alerts(self, open_only: bool = False) -> list[Alert]:
@@ -231,7 +231,7 @@ class Ledger:
         return {
             "memory": [tuple(row) for row in self._all("newest_memories")],
             "forecasts": sorted(
-                tuple(row) for row in self._all("outcomes", since=-FOREVER, until=FOREVER, subject_id=None, limit=-1)
+                tuple(row) for row in self._all("outcomes", since=BEGINNING, until=END, subject_id=None, limit=-1)
             ),
             "transitions": sorted(tuple(map(str, row)) for row in self._all("transitions", alert_id=None)),
             "messages": sorted(tuple(row)[:6] for row in self._all("messages")),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from clinical_jepa.records.forecasts import Task
+from clinical_jepa.records.instant import END
 from clinical_jepa.store.events import Store
 from clinical_jepa.training.anchors import Anchors
 from clinical_jepa.vocabulary.identity import content_id
@@ -21,7 +22,7 @@ FILE = "anchors.safetensors"
 
 def basis(identity: str, store: Store, task: Task, names: tuple[str, ...]) -> str:
     """What rows depend on: the weights, the store's content, the task, the features."""
-    extents = sorted(store.extents(2**62).items())
+    extents = sorted(store.extents(END).items())
     return content_id(identity, store.watermark, extents, json.dumps(asdict(task), sort_keys=True), names)
 
 

@@ -22,9 +22,9 @@ from clinical_jepa.forecast.news2 import consciousness_of_gcs, news2, oxygen_of_
 from clinical_jepa.model.forecaster import Features, JepaForecaster
 from clinical_jepa.records.errors import TrainingFailed
 from clinical_jepa.records.forecasts import Memory, Task
-from clinical_jepa.records.instant import HOUR
+from clinical_jepa.records.instant import BEGINNING, END, HOUR
 from clinical_jepa.records.views import Arrivals, Slice
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.store.events import Store
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.training import outcomes
 from clinical_jepa.vocabulary.codes import by_code, by_name, codes
@@ -84,9 +84,9 @@ def collect(
 ) -> Anchors:
     """The rows of these subjects; ``TrainingFailed`` where the store holds none."""
     wanted = np.unique(np.fromiter(subjects, np.int64))
-    extents = store.extents(2**62)
+    extents = store.extents(END)
     newest = max((last for _, last in extents.values()), default=0)
-    whole = store.arrivals(MIN_INSTANT, newest)
+    whole = store.arrivals(BEGINNING, newest)
     end = newest - task.horizon
     due = _due(whole, wanted, end, task)
     course = _Course(forecaster=forecaster, store=store, task=task, max_age=vitals_max_age, known={})
@@ -158,7 +158,7 @@ class _Course:
     task: Task
     max_age: int
     known: dict[int, deque[_Known]]
-    cursor: int = MIN_INSTANT
+    cursor: int = BEGINNING
 
     def advance(self, now: int, here: np.ndarray, wanted: np.ndarray) -> list[_Block]:
         """Takes in what came up to ``now``; the rows of those who may be asked about (none: empty)."""
@@ -199,7 +199,7 @@ class _Course:
         return len(kept) < count
 
     def _cursor(self, subject: int) -> int:
-        return self.known[subject][-1].memory.cursor if self.known.get(subject) else MIN_INSTANT
+        return self.known[subject][-1].memory.cursor if self.known.get(subject) else BEGINNING
 
     def _last(self, subject: int) -> _Known:
         if self.known.get(subject):

@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from clinical_jepa.model.batch import GAP, NEVER, Stream, stream
+from clinical_jepa.model.batch import GAP, Stream, stream
 from clinical_jepa.model.config import ModelConfig
 from clinical_jepa.model.memory import registers, state
 from clinical_jepa.model.normaliser import Normaliser
 from clinical_jepa.records.errors import TrainingFailed
-from clinical_jepa.records.instant import HOUR, MINUTE
+from clinical_jepa.records.instant import BEGINNING, HOUR, MINUTE
 from clinical_jepa.records.views import Slice
 from clinical_jepa.training.config import TrainConfig
 
@@ -81,7 +81,7 @@ def build(slices: Iterable[Slice], normaliser: Normaliser, config: TrainConfig) 
 
 def _stay(piece: Slice, normaliser: Normaliser) -> Stream:
     """The arrivals of one stay, without the silence after its last one, its patches made small."""
-    found = stream([piece], last_arrival=np.array([NEVER]))
+    found = stream([piece], last_arrival=np.array([BEGINNING]))
     keep = found.time <= found.time[found.kind != GAP].max()
     center, scale = normaliser.channel_center[:, None], normaliser.channel_scale[:, None]
     samples = np.clip((found.samples - center) / scale, -8, 8) * found.present

@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 from clinical_jepa.model import checkpoint, normaliser
 from clinical_jepa.model.normaliser import Normaliser
 from clinical_jepa.records.errors import TrainingFailed
+from clinical_jepa.records.instant import END
 from clinical_jepa.records.views import Arrivals, Slice
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.training import corpus as corpora
@@ -34,7 +35,6 @@ from clinical_jepa.training.splits import split
 
 __all__ = ["Source", "TrainConfig", "pretrain", "stays"]
 
-END = 2**60  # after everything
 GROUP = 32  # subjects read at a time
 VALIDATIONS = 4  # fixed batches
 RUN = "run"  # folder of the last checkpoint and the log, in the model folder

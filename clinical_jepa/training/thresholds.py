@@ -10,8 +10,8 @@ import numpy as np
 from clinical_jepa.forecast.alert_counting import Burden, Rules, Watch, count, episodes
 from clinical_jepa.forecast.labels import Onset, onsets_by_subject, record_ends
 from clinical_jepa.records.forecasts import Task
-from clinical_jepa.records.instant import HOUR
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.records.instant import BEGINNING, END, HOUR
+from clinical_jepa.store.events import Store
 from clinical_jepa.training.anchors import Anchors
 
 Template = Callable[[float], Rules]
@@ -55,7 +55,7 @@ class _Patient:
 
 
 def _patients(rows: Anchors, risks: np.ndarray, store: Store, task: Task) -> list[_Patient]:
-    events = store.arrivals(MIN_INSTANT, 2**62).events
+    events = store.arrivals(BEGINNING, END).events
     found, ends = onsets_by_subject(events, task), record_ends(events)
     patients = []
     for subject in np.unique(rows.subject).tolist():

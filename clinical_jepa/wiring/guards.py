@@ -8,7 +8,7 @@ from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clinical_jepa.records.instant import iso, to_us
+from clinical_jepa.records.instant import END, iso, to_us
 from clinical_jepa.wiring import compose, road, tables
 from clinical_jepa.wiring.settings import Settings
 
@@ -21,10 +21,10 @@ Checked = tuple[bool, list[str]]  # whether it holds, and lines for a person; th
 def agreement(settings: Settings, subjects: Sequence[str] = (), *, out: Path | None = None) -> Checked:
     """Charted against monitor heart rate of these subjects (none: of all). Holds where at least one minute was matched
     and all matched ones agree; ``out`` takes a picture."""
-    from clinical_jepa.evaluate.checks.agreement import LAST, heart_rate_agreement, plot_agreement
+    from clinical_jepa.evaluate.checks.agreement import heart_rate_agreement, plot_agreement
 
     store = compose.store(settings)
-    chosen = [store.identify(one) for one in subjects] or store.subjects(LAST)["subject_id"].to_pylist()
+    chosen = [store.identify(one) for one in subjects] or store.subjects(END)["subject_id"].to_pylist()
     found = heart_rate_agreement(store, chosen)
     rows = [
         {

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import HOUR, from_us, iso
+from clinical_jepa.records.instant import END, HOUR, from_us, iso
 from clinical_jepa.wiring import compose, road
 from clinical_jepa.wiring.advice import TO_DO
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from clinical_jepa.records.views import Window
-
-_ALL = 2**62  # later than any instant
 
 
 def quarantine(settings: Settings) -> list[dict[str, Any]]:
@@ -74,7 +72,7 @@ def drop(settings: Settings, start: str) -> str:
 def subjects(settings: Settings, as_of: str | None) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Rows by subject, and how many rows known then rest on each basis of availability."""
     store = compose.store(settings)
-    then = _ALL if as_of is None else compose.instant(as_of)
+    then = END if as_of is None else compose.instant(as_of)
     rows = store.subjects(then).to_pylist()
     return [{key: _text(value) for key, value in row.items()} for row in rows], store.bases(then)
 
@@ -90,7 +88,7 @@ def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of
 
     store = compose.store(settings)
     subject_id = store.identify(subject)
-    arrivals = store.history(subject_id, as_of=_ALL if as_of is None else compose.instant(as_of))
+    arrivals = store.history(subject_id, as_of=END if as_of is None else compose.instant(as_of))
     if not arrivals.events.num_rows and not arrivals.signals.num_rows:
         raise BadRequest("nothing was known of this subject then; leave out --as-of, or give a later one")
     end = compose.instant(as_of) if as_of else ceil_minute(_last(arrivals))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinical_jepa.records.forecasts import Forecast
-from clinical_jepa.records.instant import HOUR
+from clinical_jepa.records.instant import END, HOUR
 from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings
 
@@ -59,7 +59,7 @@ def protagonist(store: Store, history: Backtested) -> tuple[int, int]:
 
 
 def _rows(store: Store) -> dict[int, dict[str, Any]]:
-    return {row["subject_id"]: row for row in store.subjects(2**62).to_pylist()}
+    return {row["subject_id"]: row for row in store.subjects(END).to_pylist()}
 
 
 def _story(settings: Settings, store: Store, history: Backtested, subject: int, at: int) -> Story:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import iso
+from clinical_jepa.records.instant import END, iso
 from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from clinical_jepa.monitor.backtest import BacktestReport
     from clinical_jepa.records.forecasts import Policy
 
-_EVER = 2**62  # later than any instant
 
 Progress = Callable[[int, int], None]
 
@@ -104,7 +103,7 @@ def backtested(
     from clinical_jepa.training.splits import split
 
     ward = compose.ward(settings)
-    reach, cadence = ward.store.extents(_EVER), ward.policy.task.cadence
+    reach, cadence = ward.store.extents(END), ward.policy.task.cadence
     if not reach:
         raise BadRequest(f"the store at {settings.paths.store} holds nothing to go over; ingest something first")
     first = compose.instant(start) if start else min(begin for begin, _ in reach.values())

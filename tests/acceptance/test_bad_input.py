@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from clinical_jepa.cli.app import app
 from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.instant import END
 from clinical_jepa.simulate.ward import simulate
 from clinical_jepa.store.events import Store
 from clinical_jepa.wiring import page, road
@@ -188,7 +189,7 @@ def test_a_subject_whom_the_source_does_not_declare(hospital: Path, good: Came, 
     came = ingested(folder)
     assert the_one_refusal(came, "unknown-subject")["original"] == line
     assert came.counts == good.counts
-    assert Store.open(came.store).subjects(2**62).num_rows == 1
+    assert Store.open(came.store).subjects(END).num_rows == 1
 
 
 def test_a_value_outside_plausibility(hospital: Path, good: Came, tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_a_reporting_time_after_our_receipt_is_kept_marked_counted_and_shown(
     assert came.summary["total"]["rejected"] == 0
     store = Store.open(came.store)
     marked = [
-        row for row in store.arrivals(0, 2**60).events.to_pylist() if row["available_basis"] == "receipt-clock-fault"
+        row for row in store.arrivals(0, END).events.to_pylist() if row["available_basis"] == "receipt-clock-fault"
     ]
     assert [row["code"] for row in marked] == ["LOINC//8867-4"]
     assert marked[0]["available_time"].year == 2026  # when it was received, whatever its source says

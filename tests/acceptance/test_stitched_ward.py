@@ -16,13 +16,13 @@ from fastapi.testclient import TestClient
 from markupsafe import escape
 
 from clinical_jepa.evaluate.checks.agreement import heart_rate_agreement
-from clinical_jepa.model.batch import GAP, NEVER, stream
+from clinical_jepa.model.batch import GAP, stream
 from clinical_jepa.monitor.tick import tick
-from clinical_jepa.records.instant import DAY
+from clinical_jepa.records.instant import BEGINNING, DAY, END
 from clinical_jepa.records.ward import TickReport
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.wfdb import reader as wfdb
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.store.events import Store
 from clinical_jepa.timeline.columns import instants
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.wiring import compose, page, road
@@ -33,7 +33,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.data]
 
 START = "2026-01-05T08:00Z"
 TICKS = ("2026-01-05T14:00Z", "2026-01-05T14:15Z", "2026-01-06T08:00Z")
-EVER = 2**62
 
 
 @dataclass(frozen=True)
@@ -73,14 +72,14 @@ def ward(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Stitched:
 
 
 def test_every_source_says_that_it_is_stitched(ward: Stitched) -> None:
-    feeds = {feed.source for feed in ward.store.feeds(EVER)}
+    feeds = {feed.source for feed in ward.store.feeds(END)}
     assert {":".join(feed.split(":")[:2]) for feed in feeds} == {
         f"stitched:{kind}" for kind in ("fhir", "dicom", "wfdb", "mimic3")
     }
 
 
 def test_all_of_each_set_came_and_no_subject_is_merged_across_sets(ward: Stitched) -> None:
-    named = ward.store.subjects(EVER)
+    named = ward.store.subjects(END)
     known = {(row["namespace"], row["identifier"]): row["subject_id"] for row in named.to_pylist()}
     sets = {
         "mimic": {("mimic3", name) for name in patients_of_tables(ward.folder)},
@@ -91,7 +90,7 @@ def test_all_of_each_set_came_and_no_subject_is_merged_across_sets(ward: Stitche
     assert len(set(known.values())) == len(known) == sum(len(names) for names in sets.values())
     for kind, allowed in (("mimic", ("mimic3", "wfdb")), ("fhir", ("fhir",)), ("dicom", ("dicom",))):
         for name in sets[kind]:
-            rows = ward.store.history(known[name], as_of=EVER)
+            rows = ward.store.history(known[name], as_of=END)
             found = {
                 source.split(":")[1]
                 for table in (rows.events, rows.signals, rows.images)
@@ -112,7 +111,7 @@ def test_refusals_are_named_and_nothing_of_the_tables_is_lost(ward: Stitched) ->
 @pytest.mark.parametrize("number", ["10013", "10061"])
 def test_charts_and_waveforms_share_one_timeline(number: str, ward: Stitched) -> None:
     subject = ward.store.identify(number)
-    rows = ward.store.history(subject, as_of=EVER)
+    rows = ward.store.history(subject, as_of=END)
     charts = rows.events.filter([s == "stitched:mimic3:CHARTEVENTS" for s in rows.events["source"].to_pylist()])
     assert charts.num_rows > 300
     assert set(rows.signals["channel"].to_pylist()) == {"PAP"}
@@ -129,13 +128,13 @@ def test_charted_and_monitor_heart_rate_still_meet_at_the_three_known_minutes(wa
 
 
 def test_records_of_decades_become_a_bounded_number_of_arrivals(ward: Stitched) -> None:
-    extents = ward.store.extents(EVER)
+    extents = ward.store.extents(END)
     oldest = min(extents, key=lambda subject: extents[subject][0])
     first, last = extents[oldest]
     assert first < compose.instant(START) - 20 * 365 * DAY
     history = ward.store.history(oldest, as_of=last)
-    piece = slices(history, subjects=[oldest], since=MIN_INSTANT, load=ward.store.samples)[oldest]
-    found = stream([piece], last_arrival=np.array([NEVER]))
+    piece = slices(history, subjects=[oldest], since=BEGINNING, load=ward.store.samples)[oldest]
+    found = stream([piece], last_arrival=np.array([BEGINNING]))
     news = int((found.kind != GAP).sum())
     assert len(found.time) <= (last - first) // DAY + 97 * (news + 1)  # a gap a day, and a day's grid after each
 

@@ -12,7 +12,6 @@ import pytest
 
 from clinical_jepa.evaluate.checks.agreement import (
     CHARTED,
-    LAST,
     MONITOR,
     Agreement,
     agreement,
@@ -20,7 +19,7 @@ from clinical_jepa.evaluate.checks.agreement import (
     plot_agreement,
 )
 from clinical_jepa.ingest import ingest
-from clinical_jepa.records.instant import MINUTE, SECOND, iso, to_us
+from clinical_jepa.records.instant import END, MINUTE, SECOND, iso, to_us
 from clinical_jepa.simulate.ward import simulate
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.rows import Fact, Origin, Rows
@@ -147,7 +146,7 @@ def test_the_three_matches_are_found_in_a_store_of_the_real_tables_and_records(d
 def test_at_least_a_hundred_minutes_of_a_simulated_ward_agree(tmp_path: Path) -> None:
     simulate(tmp_path / "sim", subjects=6, hours=24, seed=7)
     store = stored(tmp_path, [tmp_path / "sim" / "ward"])
-    result = heart_rate_agreement(store, store.subjects(LAST)["subject_id"].to_pylist())
+    result = heart_rate_agreement(store, store.subjects(END)["subject_id"].to_pylist())
     assert result.matched >= 100
     assert result.within == result.matched
 
@@ -156,5 +155,5 @@ def stored(folder: Path, paths: list[Path], **options: str) -> Store:
     store = Store.open(folder / "store", create=True)
     context = ReadContext(root=folder, **options)  # type: ignore[arg-type]
     blank = np.zeros((64, 64), np.float32)  # the pictures are not looked at
-    ingest(paths, store, mode="history", now=lambda: LAST, context=context, prepare=lambda pixels, spacing: blank)
+    ingest(paths, store, mode="history", now=lambda: 0, context=context, prepare=lambda pixels, spacing: blank)
     return store

@@ -7,18 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinical_jepa.model import batch
-from clinical_jepa.model.batch import GAP, GRID, NEVER, RECORD, TREATMENT, Stream, stream
-from clinical_jepa.records.instant import DAY, HOUR, MINUTE
+from clinical_jepa.model.batch import GAP, GRID, RECORD, TREATMENT, Stream, stream
+from clinical_jepa.records.instant import BEGINNING, DAY, HOUR, MINUTE
 from tests.model.synthetic_slices import START, cut, part, stay
 
 
-def one(slice_, last: int = NEVER) -> Stream:
+def one(slice_, last: int = BEGINNING) -> Stream:
     return stream([slice_], last_arrival=np.array([last]))
 
 
 def in_pieces(pieces) -> Stream:
     """Arrivals of consecutive slices, joined as one stream."""
-    last, arrivals, parts = NEVER, 0, []
+    last, arrivals, parts = BEGINNING, 0, []
     for piece in pieces:
         found = one(piece, last)
         spoken = found.time[found.kind != GAP]
@@ -75,7 +75,7 @@ def test_what_came_together_is_one_arrival_of_its_kind() -> None:
 
 def test_slices_of_many_subjects_are_those_of_each() -> None:
     stays = [stay(i, subject_id=i, count=10 + i, start=START + i * HOUR) for i in range(5)]
-    together = stream(stays, last_arrival=np.full(5, NEVER))
+    together = stream(stays, last_arrival=np.full(5, BEGINNING))
     for i, alone in enumerate(one(s) for s in stays):
         np.testing.assert_array_equal(together.time[together.row == i], alone.time)
         np.testing.assert_array_equal(together.kind[together.row == i], alone.kind)

@@ -13,14 +13,14 @@ from meds import DataSchema
 from clinical_jepa.records.batch import Identity, SourceBatch
 from clinical_jepa.records.errors import BadRequest, BrokenStore
 from clinical_jepa.records.events import EVENTS, IMAGES, SIGNALS
+from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store import writing
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.store.events import Store
 from clinical_jepa.store.locks import writer_lock
 from tests.store.builders import Row, batch, events, ids, picture, piece, put, stored
 
 NO_EVENTS = EVENTS.empty_table()
-LATEST = 2**60
 
 
 def test_twice_is_once_also_for_another_process_and_inside_one_batch(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_live_row_is_available_when_it_is_committed_and_never_earlier_than_the
     store = Store.open(tmp_path, create=True)
     for name, clock in (("a", 100), ("b", 90), ("c", 120)):
         put(store, batch(Row(name, available=50)), mode="live", now=lambda clock=clock: clock)
-    rows = store.arrivals(MIN_INSTANT, LATEST).events
+    rows = store.arrivals(BEGINNING, END).events
     assert ids(rows) == ["a", "b", "c"]
     assert rows["available_time"].cast("int64").to_pylist() == [100, 100, 120]
     assert set(rows["available_basis"].to_pylist()) == {"receipt"}
@@ -64,16 +64,16 @@ def test_a_reporting_time_after_our_receipt_is_kept_and_marked(tmp_path: Path) -
     added = put(store, batch(ahead, fine, no_claim), mode="live", now=100)
     assert added.bases == store.bases(100) == {"receipt-clock-fault": 1, "receipt": 2}
     assert store.bases(99) == {}
-    assert store.arrivals(MIN_INSTANT, 100).events.num_rows == 3
+    assert store.arrivals(BEGINNING, 100).events.num_rows == 3
 
 
 def test_versions_that_come_together_keep_their_sources_order(tmp_path: Path) -> None:
     store = Store.open(tmp_path, create=True)
     first, second = Row("z", 10, fact="f"), Row("a", 20, fact="f", status="corrected")
     put(store, batch(second, first), mode="live", now=100)
-    assert ids(store.arrivals(MIN_INSTANT, LATEST).events) == ["a"]
+    assert ids(store.arrivals(BEGINNING, END).events) == ["a"]
     put(store, batch(Row("later", 1)), mode="live", now=100)
-    assert ids(store.arrivals(100, LATEST).events) == ["a", "later"]
+    assert ids(store.arrivals(100, END).events) == ["a", "later"]
 
 
 def test_the_clock_is_read_under_the_lock_after_all_that_takes_long(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_samples_and_pictures_come_back_as_they_were(tmp_path: Path) -> None:
         events=NO_EVENTS, signals=(piece("s1", [9.0]), piece("s2", wave)), images=(picture("i", pixels),)
     )
     store = stored(tmp_path, both)
-    found = store.arrivals(MIN_INSTANT, LATEST)
+    found = store.arrivals(BEGINNING, END)
     assert found.signals.schema.equals(SIGNALS)
     assert found.images.schema.equals(IMAGES)
     (row,) = [row for row in found.signals.to_pylist() if row["event_id"] == "s2"]
@@ -129,7 +129,7 @@ def test_late_pieces_of_signals_doubt_their_subject(tmp_path: Path) -> None:
 
 def test_what_is_kept_is_a_valid_meds_table(tmp_path: Path) -> None:
     store = stored(tmp_path, batch(Row("a", 1), Row("b", 2, time=None, value=None, code="GENDER//F")))
-    table = store.arrivals(MIN_INSTANT, LATEST).events
+    table = store.arrivals(BEGINNING, END).events
     assert table.schema.equals(EVENTS)
     DataSchema.validate(DataSchema.align(table.select(DataSchema.schema().names)))
 
@@ -167,7 +167,7 @@ def test_who_is_who(tmp_path: Path) -> None:
     assert (store.identifier(7), store.identifier(99)) == ("000123", "99")
     with pytest.raises(BadRequest, match="the nearest is '000123'"):
         store.identify("00124")
-    (row,) = store.subjects(LATEST).to_pylist()
+    (row,) = store.subjects(END).to_pylist()
     assert (row["subject_id"], row["identifier"], row["events"], row["signals"]) == (7, "000123", 1, 0)
     assert store.subjects(0).num_rows == 0
 

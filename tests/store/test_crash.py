@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from clinical_jepa.records.batch import Identity, Rejection
+from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.store import crash_points, writing
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.store.events import Store
 from tests.store.builders import Row, batch, ids, picture, piece, put, stored
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +40,7 @@ def everything(name: str) -> object:
 
 def whole(store: Store) -> list[str]:
     """The events held, after checking that everything that belongs to them is there too."""
-    found = store.arrivals(MIN_INSTANT, 2**60)
+    found = store.arrivals(BEGINNING, END)
     names = ids(found.events)
     assert ids(found.signals) == [f"s{name}" for name in names]
     assert ids(found.images) == [f"i{name}" for name in names]
@@ -87,12 +88,12 @@ def test_the_store_is_whole_after_a_kill_at_every_step(tmp_path: Path, work: str
             except Killed:
                 pass
         after = Store.open(folder)
-        names = after.arrivals(MIN_INSTANT, 2**60).events["event_id"].to_pylist()
+        names = after.arrivals(BEGINNING, END).events["event_id"].to_pylist()
         assert names in ((["a", "b"], ["a", "b", "c"]) if work == "append" else (["a", "b"],))
         if work != "drop":
             assert whole(after) == names
         put(after, everything("c"))
-        assert "c" in ids(Store.open(folder).arrivals(MIN_INSTANT, 2**60).events)
+        assert "c" in ids(Store.open(folder).arrivals(BEGINNING, END).events)
         assert files(folder) == after._manifest.names()  # what the kill left behind is swept
     assert place > 5
 

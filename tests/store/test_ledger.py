@@ -11,7 +11,7 @@ import pytest
 
 from clinical_jepa.records.alerts import Acknowledgement, AlertState, Cause
 from clinical_jepa.records.errors import BadRequest, BrokenStore
-from clinical_jepa.records.instant import HOUR, MINUTE
+from clinical_jepa.records.instant import END, HOUR, MINUTE
 from clinical_jepa.store import crash_points
 from clinical_jepa.store.ledger import Ledger
 from tests.store.ticks import T0, abstention, alert, ended, forecast, memory, tick, transition
@@ -73,10 +73,10 @@ def test_an_answer_is_applied_by_the_tick_that_read_it_and_kept_for_replay(ledge
     ledger.acknowledge(future)
     assert ledger.acknowledgements(T0) == (early,)
     ledger.acknowledge(too_late)  # between what the tick read and its commit
-    assert len(ledger.acknowledgements(2**60)) == 3  # the page looks too
+    assert len(ledger.acknowledgements(END)) == 3  # the page looks too
     ledger.acknowledgements(T0 - 10**9)
     ledger.commit(tick(T0))
-    assert ledger.acknowledgements(2**60) == (too_late, future)
+    assert ledger.acknowledgements(END) == (too_late, future)
     assert ledger.answered() == [(early, T0), (future, None), (too_late, None)]
 
 

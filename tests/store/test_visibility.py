@@ -12,7 +12,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.records.instant import BEGINNING
+from clinical_jepa.store.events import Store
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.segments import COMMIT, SCHEMAS
 from clinical_jepa.store.visible import View, extended, view
@@ -81,7 +82,7 @@ def test_history_is_one_subjects_part_of_arrivals(rows: list[Row], one: int, oth
 def test_nothing_available_later_changes_the_answer(rows: list[Row], until: int) -> None:
     past = [row for row in rows if row.available <= until]
     whole, cut = in_memory(rows), in_memory(past)
-    assert whole.arrivals(MIN_INSTANT, until).events.equals(cut.arrivals(MIN_INSTANT, until).events)
+    assert whole.arrivals(BEGINNING, until).events.equals(cut.arrivals(BEGINNING, until).events)
     assert whole.subjects(until).equals(cut.subjects(until))
     assert whole.extents(until) == cut.extents(until)
     assert whole.feeds(until) == cut.feeds(until)

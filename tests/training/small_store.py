@@ -11,8 +11,8 @@ from clinical_jepa.model import checkpoint, normaliser
 from clinical_jepa.model.config import ModelConfig
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.records.events import EVENTS
-from clinical_jepa.records.instant import HOUR, MINUTE
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.records.instant import BEGINNING, END, HOUR, MINUTE
+from clinical_jepa.store.events import Store
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.vocabulary.codes import by_name
 from clinical_jepa.vocabulary.identity import content_id
@@ -63,6 +63,6 @@ def build(path: Path, *, subjects: int = 60, seed: int = 0) -> Store:
 
 def save_untrained(folder: Path, store: Store) -> None:
     """A small model of random weights, with this store's normaliser."""
-    arrivals = store.arrivals(MIN_INSTANT, 2**62)
-    pieces = slices(arrivals, subjects=sorted(arrivals.origins), since=MIN_INSTANT, load=store.samples)
+    arrivals = store.arrivals(BEGINNING, END)
+    pieces = slices(arrivals, subjects=sorted(arrivals.origins), since=BEGINNING, load=store.samples)
     checkpoint.save(folder, checkpoint.untrained(SMALL, normaliser.fit(pieces.values()), seed=0))

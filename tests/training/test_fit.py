@@ -15,8 +15,7 @@ from clinical_jepa.model import checkpoint
 from clinical_jepa.model.forecaster import JepaForecaster, load_forecaster
 from clinical_jepa.model.heads import load_heads
 from clinical_jepa.records.errors import TrainingFailed
-from clinical_jepa.records.instant import HOUR
-from clinical_jepa.store.events import MIN_INSTANT
+from clinical_jepa.records.instant import BEGINNING, END, HOUR
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.training import anchor_files, linear, quantile_heads
 from clinical_jepa.training import fit as fitting
@@ -67,14 +66,14 @@ def test_after_a_correction_a_row_is_what_the_history_as_known_then_gives(ward, 
     store, model = ward
     forecaster, at = JepaForecaster(checkpoint.load(model)), START + 9 * HOUR
     mine = rows.of([10]).where(rows.of([10]).time == at)  # patient 10 has a value corrected before that
-    piece = slices(store.history(10, as_of=at), subjects=[10], since=MIN_INSTANT, load=store.samples)[10]
+    piece = slices(store.history(10, as_of=at), subjects=[10], since=BEGINNING, load=store.samples)[10]
     memory = forecaster.step([forecaster.initial(10)], [piece])[0].memory
     assert (forecaster.features([memory]).z == mine.z).all()
 
 
 def test_targets_are_the_newest_values_of_their_windows(ward, rows):
     store, _ = ward
-    events = store.history(7, as_of=2**61).events.to_pylist()
+    events = store.history(7, as_of=END).events.to_pylist()
     mine = rows.of([7])
     hearts = sorted((row["time"], row["numeric_value"]) for row in events if row["code"] == TASK.vitals[0])
     for i in range(len(mine.time)):
@@ -104,7 +103,7 @@ def test_a_fit_is_served_as_it_was_fitted(ward, report):
     kept = anchor_files.load(model, anchor_files.basis(checkpoint.load(model).identity, store, TASK, forecaster.names))
     one = kept.where(np.arange(1))
     subject, at = int(one.subject[0]), int(one.time[0])
-    piece = slices(store.history(subject, as_of=at), subjects=[subject], since=MIN_INSTANT, load=store.samples)[subject]
+    piece = slices(store.history(subject, as_of=at), subjects=[subject], since=BEGINNING, load=store.samples)[subject]
     step = forecaster.step([forecaster.initial(subject)], [piece])[0]
     assert step.score == pytest.approx(fitting.scores(load_heads(model), one)[0], abs=1e-5)
     assert json.loads((model / "fit.json").read_text())["policy_id"] == policy.policy_id
@@ -114,7 +113,7 @@ def test_no_test_patient_is_read(ward, report):
     store, model = ward
     names = JepaForecaster(checkpoint.load(model)).names
     kept = anchor_files.load(model, anchor_files.basis(checkpoint.load(model).identity, store, TASK, names))
-    assert not set(kept.subject.tolist()) & set(split(store.extents(2**62)).test)
+    assert not set(kept.subject.tolist()) & set(split(store.extents(END)).test)
 
 
 def test_a_leak_of_test_patients_stops_the_fit_and_changes_nothing(ward, report, monkeypatch):
@@ -123,7 +122,7 @@ def test_a_leak_of_test_patients_stops_the_fit_and_changes_nothing(ward, report,
     honest = fitting.collect
 
     def leaky(forecaster, store, task, *, subjects, **rest):  # the planted fault: it takes whoever is there
-        return honest(forecaster, store, task, subjects=store.extents(2**62), **rest)
+        return honest(forecaster, store, task, subjects=store.extents(END), **rest)
 
     monkeypatch.setattr(fitting, "collect", leaky)
     with pytest.raises(TrainingFailed, match="must not be learned from"):

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from clinical_jepa.records.alerts import OPEN, Acknowledgement, Alert, AlertState, Cause, Transition
 from clinical_jepa.records.events import EVENTS, IMAGES, REJECTIONS, SIGNALS
 from clinical_jepa.records.forecasts import Abstention, Band, Forecast, Reason, Why
-from clinical_jepa.records.instant import HOUR, MINUTE
+from clinical_jepa.records.instant import BEGINNING, HOUR, MINUTE
 from clinical_jepa.records.views import Arrivals
 
 NOW = 1_767_643_200_000_000  # 2026-01-05T20:00:00Z
@@ -121,10 +121,10 @@ class FakeStore:
         return self._visible(since, until, None)
 
     def history(self, subject_id: int, *, as_of: int) -> Arrivals:
-        return self._visible(-(2**62), as_of, subject_id)
+        return self._visible(BEGINNING, as_of, subject_id)
 
     def with_codes(self, prefixes: Sequence[str], as_of: int) -> pa.Table:
-        table = self._visible(-(2**62), as_of, None).events
+        table = self._visible(BEGINNING, as_of, None).events
         return table.filter(
             pa.array([code.startswith(tuple(prefixes)) for code in table["code"].to_pylist()], pa.bool_())
         )

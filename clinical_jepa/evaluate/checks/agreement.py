@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clinical_jepa.records.instant import MINUTE, to_us
+from clinical_jepa.records.instant import END, MINUTE
 
 if TYPE_CHECKING:
     from clinical_jepa.store.events import Store
 
 CHARTED = "LOINC//8867-4"
 MONITOR = "MDC//147842"
-LAST = to_us(datetime(9999, 1, 1, tzinfo=UTC))
 
 PAIRS = pa.schema(
     [
@@ -67,7 +65,7 @@ class Agreement:
 
 
 def heart_rate_agreement(
-    store: Store, subject_ids: Iterable[int], *, tolerance_bpm: float = 5.0, as_of: int = LAST
+    store: Store, subject_ids: Iterable[int], *, tolerance_bpm: float = 5.0, as_of: int = END
 ) -> Agreement:
     """Charted against monitor heart rate of these subjects, as known ``as_of`` (by default all that is stored)."""
     return agreement(

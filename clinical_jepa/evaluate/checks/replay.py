@@ -28,8 +28,8 @@ from clinical_jepa.monitor.tick import tick
 from clinical_jepa.records.alerts import Acknowledgement, AlertState
 from clinical_jepa.records.events import REVISING
 from clinical_jepa.records.forecasts import Forecast
-from clinical_jepa.records.instant import HOUR, MINUTE
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.records.instant import BEGINNING, HOUR, MINUTE
+from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
 
 _ANSWER_AFTER = 5 * MINUTE
@@ -185,7 +185,7 @@ def _history(case: _Case, folder: Path) -> Trial:
     expected = case.backtest(case.source, answers)
     folder.mkdir()
     for number, until in enumerate(case.instants):
-        since = case.instants[number - 1] if number else MIN_INSTANT
+        since = case.instants[number - 1] if number else BEGINNING
         order = {
             "source": str(case.source.path),
             "folder": str(folder),

@@ -19,13 +19,12 @@ from clinical_jepa.forecast.policies import seal
 from clinical_jepa.forecast.tasks import load_task
 from clinical_jepa.records.errors import WrongModel
 from clinical_jepa.records.forecasts import Memory, Policy, Reason, Step, Task
-from clinical_jepa.records.instant import HOUR, MINUTE
+from clinical_jepa.records.instant import BEGINNING, HOUR, MINUTE
 from clinical_jepa.records.views import Slice
 from clinical_jepa.vocabulary.codes import codes
 
 MODEL_ID = "stand-in"
 PRESSURE = "LOINC//8478-0"
-BEFORE = -(2**62)
 
 
 class StandIn:
@@ -41,7 +40,7 @@ class StandIn:
 
     def initial(self, subject_id: int) -> Memory:
         """Nothing read, nothing known."""
-        return _packed(subject_id, BEFORE, {"digest": {}, "values": {}, "rows": 0})
+        return _packed(subject_id, BEGINNING, {"digest": {}, "values": {}, "rows": 0})
 
     def step(self, memories: Sequence[Memory], slices: Sequence[Slice]) -> list[Step]:
         """One step a pair; ``WrongModel`` for a memory of another subject or model."""
@@ -50,7 +49,7 @@ class StandIn:
     def _one(self, memory: Memory, slice_: Slice) -> Step:
         if (memory.model_id, memory.subject_id) != (MODEL_ID, slice_.subject_id):
             raise WrongModel("a memory of another model or subject was offered")
-        if memory.cursor not in (BEFORE, slice_.since):
+        if memory.cursor not in (BEGINNING, slice_.since):
             raise WrongModel("a slice that does not begin where its memory ends was offered")
         known = json.loads(memory.blob)
         known["origin"] = slice_.origin

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from clinical_jepa.records.instant import HOUR
+from clinical_jepa.records.instant import BEGINNING, HOUR
 from clinical_jepa.vocabulary.codes import codes
 
 HALF_LIVES = np.array([1.0, 6.0, 24.0])  # hours
 SLOPE = 1  # the half-life of the slope and of the recent count: 6 h
-NOT_SEEN = -(2**62)
+NOT_SEEN = BEGINNING
 
 PER_CODE = ("seen", "last", "age", "slope", "mean_1h", "mean_6h", "mean_24h", "sd_6h", "sd_24h", "recent", "count")
 GENERAL = ("stay_hours", "patient_years")

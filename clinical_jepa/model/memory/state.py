@@ -12,11 +12,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from clinical_jepa.model.batch import NEVER
 from clinical_jepa.model.config import ModelConfig
 from clinical_jepa.model.memory import registers
 from clinical_jepa.records.errors import WrongModel
 from clinical_jepa.records.forecasts import Memory
+from clinical_jepa.records.instant import BEGINNING
 
 MAGIC, VERSION = b"CJPM", 1
 VITALS = 8  # forecasts of the newest step kept for ``surprise``
@@ -55,7 +55,7 @@ def empty(config: ModelConfig, rate: np.ndarray, count: int = 1) -> np.ndarray:
     """``count`` records of patients of whom nothing is known; ``rate [heads]`` is the decay before the first event."""
     rows = np.zeros(count, dtype=layout(config))
     for name in ("cursor", "origin", "last_arrival", "last_event"):
-        rows[name] = NEVER
+        rows[name] = BEGINNING
     registers.clear(rows["registers"])
     rows["fact_salience"] = -np.inf
     rows["fact_order"] = np.iinfo(np.int64).max

@@ -14,7 +14,8 @@ from clinical_jepa.evaluate.checks.raw import available, raw, store_of
 from clinical_jepa.evaluate.checks.scramble import scrambled
 from clinical_jepa.evaluate.checks.script import START, Line, admission, at, batch, random_ward
 from clinical_jepa.evaluate.checks.truth import knowable, stamped_early
-from clinical_jepa.store.events import MIN_INSTANT, Store
+from clinical_jepa.records.instant import BEGINNING
+from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
 from tests.monitor.scenes import plain
 
@@ -70,8 +71,8 @@ def test_the_planted_rule_goes_by_time(tmp_path: Path) -> None:
         [batch([*admission(1), Line(subject=1, time=10, value=80, known=50)])], mode="history", now=START, prepare=plain
     )
     wrong, right = AsOfTime.open(tmp_path), Store.open(tmp_path)
-    assert wrong.arrivals(MIN_INSTANT, at(20)).events.num_rows == 3
-    assert right.arrivals(MIN_INSTANT, at(20)).events.num_rows == 2
+    assert wrong.arrivals(BEGINNING, at(20)).events.num_rows == 3
+    assert right.arrivals(BEGINNING, at(20)).events.num_rows == 2
     assert wrong.with_codes([""], at(20)).num_rows == 3
     assert right.with_codes([""], at(20)).num_rows == 2
 

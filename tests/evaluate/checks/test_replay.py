@@ -14,10 +14,8 @@ from clinical_jepa.evaluate.checks.replay import ReplayReport, Trial, _Case, che
 from clinical_jepa.evaluate.checks.replay_child import shuffled
 from clinical_jepa.evaluate.checks.script import START, batch, random_ward
 from clinical_jepa.records.batch import ImageItem, SignalPiece
-from clinical_jepa.records.instant import MINUTE
-from clinical_jepa.store.events import MIN_INSTANT, Store
-
-FOREVER = 2**61
+from clinical_jepa.records.instant import BEGINNING, END, MINUTE
+from clinical_jepa.store.events import Store
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +83,7 @@ def test_a_store_with_signals_and_images_is_replayed_too(tmp_path: Path, store: 
 def test_one_value_more_or_less_is_seen(store: Store, tmp_path: Path) -> None:
     case = _Case.of("script", "history", store, None, 3, 0)
     other = Store.open(tmp_path / "other", create=True)
-    tables = between(case.rows, MIN_INSTANT, FOREVER)
+    tables = between(case.rows, BEGINNING, END)
     tables["events"] = tables["events"].slice(1)
     other.append([as_batch(case.rows, tables)], mode="history", now=START, prepare=prepared(case.rows))
     same = case.trial(store, case.backtest(store).ledger, case.backtest(store).ledger)
@@ -96,7 +94,7 @@ def test_one_value_more_or_less_is_seen(store: Store, tmp_path: Path) -> None:
 
 def test_shuffled_batches_hold_each_row_once_with_its_arrays(store: Store) -> None:
     rows = raw(store)
-    parts = list(shuffled(rows, MIN_INSTANT, FOREVER, np.random.default_rng(3)))
+    parts = list(shuffled(rows, BEGINNING, END, np.random.default_rng(3)))
     events = [event for part in parts for event in part.events["event_id"].to_pylist()]
     assert sorted(events) == sorted(rows.tables["events"]["event_id"].to_pylist())
     assert events != rows.tables["events"]["event_id"].to_pylist()
