@@ -16,7 +16,7 @@ from clinical_jepa.records.instant import DAY, HOUR, MINUTE, SECOND
 from clinical_jepa.vocabulary.codes import by_code
 from clinical_jepa.vocabulary.tables import schemas
 
-_UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
+_UNITS = {"s": SECOND, "min": MINUTE, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 _TASK_KEYS = tuple(Task.__dataclass_fields__)
 _CRITERION_KEYS = tuple(Criterion.__dataclass_fields__)
@@ -39,7 +39,7 @@ def load_task(name_or_path: str | Path) -> Task:
 
 
 def parse_duration(text: object, where: str = "duration") -> int:
-    """Microseconds of "8 h", "15 min", "30 s" or "2 d"; ``BadRequest`` for anything else, a bare number included."""
+    """Microseconds of "8 h", "15 min" (or "15m"), "30 s" or "2 d"; ``BadRequest`` for anything else, a bare number included."""
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None or match[2] not in _UNITS:
         raise BadRequest(f"{where}: {text!r} is not a duration; write a number and one of {', '.join(_UNITS)}: '8 h'")

@@ -72,7 +72,7 @@ def parse(text: str) -> Setting | None:
     try:
         if match is None:
             raise ValueError("not START[xSPEED]")
-        start = to_us(datetime.fromisoformat(match["start"].replace("Z", "+00:00")))
+        start = to_us(datetime.fromisoformat(match["start"]))
         speed = float(match["speed"] or 1)
     except ValueError as error:
         raise BadRequest(

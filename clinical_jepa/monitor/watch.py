@@ -49,9 +49,9 @@ def catch_up(ward: Ward, clock: WardClock, *, limit: int | None = None) -> list[
     return reports
 
 
-def beat(ward: Ward, clock: WardClock, name: str = LOOP) -> None:
+def beat(ward: Ward, clock: WardClock) -> None:
     """A sign of life, by wall time and by the ward clock."""
-    ward.ledger.heartbeat(name, clock.wall(), clock.now())
+    ward.ledger.heartbeat(LOOP, clock.wall(), clock.now())
 
 
 def watch(

@@ -145,13 +145,6 @@ class Ledger:
         rows = self._all("outcomes", since=since, until=until, subject_id=subject_id, limit=limit)
         return [outcome_from_json(row["body"]) for row in rows]
 
-    def forecasts(
-        self, now: int | None = None, *, subject_id: int | None = None, limit: int = -1
-    ) -> list[Forecast | Abstention]:
-        """The outcomes of the tick at ``now``, or of all ticks, newest first."""
-        since, until = (BEGINNING, END) if now is None else (now, now)
-        return self.outcomes(since=since, until=until, subject_id=subject_id, limit=limit)
-
     def alerts(self, open_only: bool = False) -> list[Alert]:
         """Alerts as they are now, oldest first."""
         return [alert_from_json(row["body"]) for row in self._all("alerts", open=int(open_only))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from clinical_jepa.monitor.clock import wall_us
 from clinical_jepa.records.alerts import Acknowledgement, Alert, Transition
 from clinical_jepa.records.forecasts import Abstention, Forecast, Policy, Task
 from clinical_jepa.records.views import Arrivals
@@ -91,11 +91,6 @@ class LedgerView(Protocol):
     def acknowledge(self, acknowledgement: Acknowledgement) -> None: ...
     def heartbeats(self) -> Mapping[str, Heartbeat]: ...
     def messages(self) -> Sequence[Routed]: ...
-
-
-def wall_us() -> int:
-    """Microseconds since the epoch by the wall clock."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, kw_only=True)

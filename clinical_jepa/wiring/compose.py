@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import HOUR, MINUTE, SECOND, to_us
+from clinical_jepa.records.instant import to_us
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,17 +30,9 @@ LEDGER = "ledger.sqlite"  # within the store folder
 def instant(text: str) -> int:
     """The instant of ``2026-01-06T08:00Z``; ``BadRequest`` where it is no time or has no zone."""
     try:
-        return to_us(datetime.fromisoformat(text.replace("Z", "+00:00")))
+        return to_us(datetime.fromisoformat(text))
     except ValueError as error:
         raise BadRequest(f"{text!r} is not a time with a zone, like 2026-01-06T08:00Z ({error})") from error
-
-
-def span(text: str) -> int:
-    """Microseconds of ``1s``, ``15m`` or ``1h``."""
-    unit = {"s": SECOND, "m": MINUTE, "h": HOUR}.get(text[-1:])
-    if unit is None or not text[:-1].isdigit() or not int(text[:-1]):
-        raise BadRequest(f"{text!r} is not a width like 1m, 15m or 1h")
-    return int(text[:-1]) * unit
 
 
 def zone(settings: Settings) -> ZoneInfo:

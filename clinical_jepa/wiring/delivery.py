@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ def relay(settings: Settings, *, once: bool, tell: compose.Tell) -> str:
         return _line(worker.relay(ledger, deliver, clock=clock.now, config=config))
 
     def after(done: Relayed) -> None:
-        ledger.heartbeat("relay", time.time_ns() // 1000, clock.now())
+        ledger.heartbeat("relay", clock.wall(), clock.now())
         if done != worker.Relayed():
             tell(_line(done))
 

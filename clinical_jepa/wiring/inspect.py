@@ -83,6 +83,7 @@ def _text(value: Any) -> Any:
 
 def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of: str | None) -> Window:
     """The aligned window of a subject that ends at ``as_of`` (default: the last minute anything is known of)."""
+    from clinical_jepa.forecast.tasks import parse_duration
     from clinical_jepa.records.instant import ceil_minute
     from clinical_jepa.timeline.windows import window
 
@@ -94,12 +95,14 @@ def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of
     end = compose.instant(as_of) if as_of else ceil_minute(_last(arrivals))
     codes = sorted(set(arrivals.events.filter(_numeric(arrivals.events))["code"].to_pylist()))
     start = end - int(hours * HOUR)
+    if not (width := parse_duration(step, "--step")):
+        raise BadRequest("--step: bins need a width above 0, like 15m or 1h")
     return window(
         arrivals,
         subject_id=subject_id,
         as_of=end,
         start=start,
-        step=compose.span(step),
+        step=width,
         codes=codes,
         load=store.samples,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,7 +56,7 @@ def catch_up(settings: Settings) -> dict[str, Any]:
 
     ward, clock = compose.ward(settings), compose.clock(settings)
     last, beat = ward.ledger.last_tick(), ward.ledger.heartbeats().get(LOOP)
-    silent_s = None if beat is None else round((time.time_ns() // 1000 - beat.wall) / 1e6)
+    silent_s = None if beat is None else round((clock.wall() - beat.wall) / 1e6)
     reports = make_up(ward, clock)
     return {
         "last_tick_before": iso(last[0]) if last else None,

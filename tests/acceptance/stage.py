@@ -85,7 +85,8 @@ class Stage:
         return [(_clock(one.at), str(one.after), str(one.cause)) for one in rows]
 
     def said(self, when: str, subject: int = PATIENT) -> Forecast | Abstention | None:
-        found = self.scene.ward.ledger.forecasts(at(minutes(when)), subject_id=subject)
+        then = at(minutes(when))
+        found = self.scene.ward.ledger.outcomes(since=then, until=then, subject_id=subject)
         return found[0] if found else None
 
     def received(self, recipient: str = "charge-nurse") -> list[tuple[str, str, str]]:

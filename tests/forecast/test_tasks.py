@@ -64,10 +64,10 @@ def test_a_missing_key_a_wrong_name_and_no_mapping_are_explained(tmp_path, conte
         load(tmp_path, [1, 2])
 
 
-@given(st.integers(1, 10**9), st.sampled_from(["s", "min", "h", "d"]))
-def test_a_duration_survives_being_written(number, unit):
-    span = parse_duration(f"{number} {unit}")
-    assert span == number * {"s": 1, "min": 60, "h": 3600, "d": 86400}[unit] * 10**6
+@given(st.integers(1, 10**9), st.sampled_from(["s", "min", "m", "h", "d"]), st.sampled_from(["", " "]))
+def test_a_duration_survives_being_written(number, unit, gap):
+    span = parse_duration(f"{number}{gap}{unit}")
+    assert span == number * {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}[unit] * 10**6
     assert parse_duration(format_duration(span)) == span
 
 

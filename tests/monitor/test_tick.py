@@ -30,7 +30,7 @@ def test_a_tick_says_something_of_everyone_on_the_ward(scene: Scene) -> None:
     scene.history([*calm(1, 300), *calm(2, 300)])
     report = scene.tick(180)
     assert (report.patients, report.forecasts, report.abstentions, report.already_done) == (2, 2, 0, False)
-    outcomes = scene.ward.ledger.forecasts(at(180))
+    outcomes = scene.ward.ledger.outcomes(since=at(180), until=at(180))
     assert all(isinstance(one, Forecast) and len(one.bands) == 16 for one in outcomes)
 
 
@@ -80,7 +80,7 @@ def test_a_discharged_patient_is_stepped_for_what_still_comes_but_nothing_is_for
     scene.history([*calm(1, 200), discharge(1, 200), Line(subject=1, time=190, value=60.0, known=230)])
     reports = scene.ticks(195, 210, 225, 240, 255)
     assert [one.patients for one in reports] == [1, 1, 0, 1, 0]
-    outcome = scene.ward.ledger.forecasts(at(240))[0]
+    outcome = scene.ward.ledger.outcomes(since=at(240), until=at(240))[0]
     assert isinstance(outcome, Abstention)
     assert outcome.why is Why.NOT_PRESENT
     kept = scene.ward.ledger.memory(1)

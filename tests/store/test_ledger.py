@@ -31,7 +31,7 @@ def test_everything_of_a_tick_comes_back(ledger: Ledger) -> None:
     assert ledger.last_tick() == (T0, raised.watermark)
     assert ledger.patients() == {one.patient.subject_id: one.patient for one in raised.advances}
     assert ledger.memory(1) == memory(1, T0)
-    assert ledger.forecasts(T0) == [forecast(1), abstention(2)]
+    assert ledger.outcomes(since=T0, until=T0) == [forecast(1), abstention(2)]
     assert ledger.outcomes(since=T0 + 1) == []
     assert ledger.alerts(open_only=True) == [alert()]
     assert ledger.transitions("alert") == [transition()]

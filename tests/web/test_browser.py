@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from clinical_jepa.monitor.clock import wall_us
 from clinical_jepa.web.app import create_app
 from clinical_jepa.web.config import WebConfig
-from clinical_jepa.web.state import WardState, wall_us
+from clinical_jepa.web.state import WardState
 from tests.web.fakes import NOW, FakeHeartbeat
 from tests.web.wards import RAISED, ward_state
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from clinical_jepa.monitor.clock import wall_us
 from clinical_jepa.records.alerts import Alert
 from clinical_jepa.records.batch import Identity, SourceBatch
 from clinical_jepa.records.events import EVENTS
@@ -14,7 +15,7 @@ from clinical_jepa.records.instant import MINUTE
 from clinical_jepa.records.ward import Advance, Patient, TickCommit
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
-from clinical_jepa.web.state import WardState, wall_us
+from clinical_jepa.web.state import WardState
 from tests.web.conftest import open_page
 from tests.web.fakes import NOW, FakeClock, alert, forecasts, transitions
 from tests.web.test_access import sign_in, token

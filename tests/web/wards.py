@@ -9,10 +9,11 @@ from functools import cache
 import numpy as np
 
 from clinical_jepa.forecast.tasks import load_task
+from clinical_jepa.monitor.clock import wall_us
 from clinical_jepa.records.alerts import AlertState
 from clinical_jepa.records.forecasts import Band, Policy, Why
 from clinical_jepa.records.instant import DAY, HOUR, MINUTE, SECOND
-from clinical_jepa.web.state import WardState, wall_us
+from clinical_jepa.web.state import WardState
 from tests.web.fakes import (
     FIO2,
     HR,

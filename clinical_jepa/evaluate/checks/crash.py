@@ -25,6 +25,7 @@ import numpy as np
 from clinical_jepa.evaluate.checks.crash_ward import CADENCE, ward
 from clinical_jepa.evaluate.checks.script import START, batch, random_ward
 from clinical_jepa.monitor.backtest import BacktestReport, backtest
+from clinical_jepa.monitor.clock import wall_us
 from clinical_jepa.records.instant import HOUR
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
@@ -109,7 +110,7 @@ class _Trial:
         self.chance = np.random.default_rng(seed)
         self.points: Counter[str] = Counter()
         self.pace = {"tick": 0.3, "relay": 0.3}  # seconds of work after the handshake, learned as it goes
-        self.anchor = time.time_ns() // 1000
+        self.anchor = wall_us()
         hours = 8 + kills
         store = Store.open(folder / "store", create=True)
         lines = batch(random_ward(_SUBJECTS, hours, seed))

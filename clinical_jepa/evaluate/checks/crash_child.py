@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+from clinical_jepa.monitor.clock import wall_us
 from clinical_jepa.records.alerts import Message
 from clinical_jepa.store import crash_points
 
@@ -100,7 +101,7 @@ def _relay(order: dict[str, Any]) -> None:
         relay(
             ledger,
             lambda message: channels[message.recipient](message),
-            clock=lambda: int(order["until"] + time.time_ns() // 1000 - anchor),
+            clock=lambda: int(order["until"] + wall_us() - anchor),
             config=config,
         )
         time.sleep(0.02)

@@ -170,7 +170,7 @@ def _differing(true: Ledger, made: Ward, other: Raw, cut: int, kind: type[Store]
 
 def _left_behind(ledger: Ledger, cut: int) -> Mapping[int, tuple[Any, ...]]:
     """By subject: bytes of everything that the tick at ``cut`` leaves behind."""
-    said = {one.subject_id: outcome_to_json(one) for one in ledger.forecasts(cut)}
+    said = {one.subject_id: outcome_to_json(one) for one in ledger.outcomes(since=cut, until=cut)}
     sent: dict[str, list[bytes]] = {}
     for row in ledger.messages():
         sent.setdefault(row.alert_id, []).append(row.payload)

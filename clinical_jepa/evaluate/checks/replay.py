@@ -130,7 +130,7 @@ class _Case:
         made = ward(source, model)
         instants = window(rows, ticks, made.policy.task.cadence)
         first = backtest(made, instants[0], instants[-1], made.policy.task.cadence)
-        risks = [one.risk for one in first.ledger.forecasts() if isinstance(one, Forecast)]
+        risks = [one.risk for one in first.ledger.outcomes() if isinstance(one, Forecast)]
         usual = float(np.quantile(risks, 0.6)) if risks else made.policy.threshold
         threshold = min(made.policy.threshold, usual) if model is not None else made.policy.threshold
         return _Case(
