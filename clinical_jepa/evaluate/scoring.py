@@ -26,13 +26,18 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line. ``auroc_behind`` and ``auprc_behind``: how much ours is above it, paired; None for ours."""
+    """One line. ``brier_skill`` is against the prevalence alone; ``in_the_large`` is how far the mean log-odds are off.
+
+    ``auroc_behind`` and ``auprc_behind``: how much ours is above it, paired; None for ours.
+    """
 
     name: str
     auroc: Interval
     auprc: Interval
     brier: Interval
+    brier_skill: float
     ece: float
+    in_the_large: float
     slope: float
     intercept: float
     auroc_behind: Interval | None
@@ -152,6 +157,8 @@ def _row(
         auroc=found["auroc"],
         auprc=found["auprc"],
         brier=bootstrap.interval("brier", labels, risks, draws),
+        brier_skill=metrics.brier_skill(labels, risks),
+        in_the_large=metrics.calibration_in_the_large(labels, risks),
         ece=metrics.ece(metrics.reliability(labels, risks, BINS)),
         slope=slope,
         intercept=intercept,
@@ -169,7 +176,9 @@ def _line(row: Row) -> dict[str, str]:
         "AUROC": span(row.auroc),
         "AUPRC": span(row.auprc),
         "Brier": f"{row.brier.value:.4f}",
+        "Brier skill": f"{row.brier_skill:+.3f}",
         "ECE": f"{row.ece:.3f}",
+        "in the large": f"{row.in_the_large:+.2f}",
         "slope": f"{row.slope:.2f}",
         "model − row, AUROC": span(row.auroc_behind, "+"),
     }

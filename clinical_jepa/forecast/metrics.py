@@ -90,11 +90,6 @@ def ece(table: tuple[Bin, ...]) -> float:
     return sum(row.count * abs(row.observed - row.predicted) for row in table) / rows if rows else math.nan
 
 
-def mce(table: tuple[Bin, ...]) -> float:
-    """The largest |observed - predicted| of any bin."""
-    return max((abs(row.observed - row.predicted) for row in table), default=math.nan)
-
-
 def logit(probabilities: np.ndarray) -> np.ndarray:
     """Log-odds of probabilities clipped to [CLIP, 1 - CLIP]."""
     p = np.clip(np.asarray(probabilities, np.float64), CLIP, 1 - CLIP)
@@ -130,10 +125,3 @@ def _newton(design: np.ndarray, labels: np.ndarray, offset: np.ndarray) -> np.nd
         if np.abs(step).max() < 1e-10:
             return beta
     return np.full_like(beta, np.nan)
-
-
-def net_benefit(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> float:
-    """TP/n - FP/n * t/(1 - t), positive where p >= t, 0 < t < 1 (decision curve, Vickers & Elkin 2006)."""
-    positive = np.asarray(probabilities) >= threshold
-    true, false = np.mean(positive & (labels == 1)), np.mean(positive & (labels == 0))
-    return float(true - false * threshold / (1 - threshold))

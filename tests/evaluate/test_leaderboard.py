@@ -172,8 +172,11 @@ def test_every_row_is_calibrated_alike():
     one = score(1.5)
     entries = [scoring.Entry("ours", one, one), scoring.Entry("squeezed", one / 50 - 3, one / 50 - 3)]
     made = scoring.board(entries, calibration=anchors, test=anchors, draws=20)
+    rate = anchors.label.mean()
     assert made.row("squeezed").brier.value == pytest.approx(made.row("ours").brier.value)
     assert made.row("ours").ece < 0.05
+    assert made.row("ours").in_the_large == pytest.approx(0, abs=0.1)
+    assert made.row("ours").brier_skill == pytest.approx(1 - made.row("ours").brier.value / (rate * (1 - rate)))
     assert made.row("ours").slope == pytest.approx(1, abs=0.2)
 
 

@@ -55,16 +55,10 @@ def test_calibration_vectors():
     assert metrics.brier_skill(Y, P) == pytest.approx(0.032)
     table = metrics.reliability(Y, P, bins=10)
     assert metrics.ece(table) == pytest.approx(0.18)
-    assert metrics.mce(table) == pytest.approx(0.233333, abs=1e-6)
     slope, intercept = metrics.calibration_slope_intercept(Y, P)
     assert slope == pytest.approx(0.424502, abs=1e-6)
     assert intercept == pytest.approx(0.100209, abs=1e-6)
     assert metrics.calibration_in_the_large(Y, P) == pytest.approx(0.287936, abs=1e-6)
-
-
-def test_net_benefit_vectors():
-    found = [metrics.net_benefit(Y, P, t) for t in (0.1, 0.2, 0.5)]
-    assert found == pytest.approx([0.444444, 0.35, 0.20], abs=1e-6)
 
 
 def test_bins_are_closed_on_the_left_and_the_last_on_both_sides():
