@@ -51,11 +51,14 @@ def test_gaps_stand_exactly_where_nothing_came_in_the_quarter_hour_before() -> N
     assert found.silence[gaps].min() >= 0.25
 
 
-def test_after_a_day_of_silence_a_gap_comes_once_a_day() -> None:
+def test_after_a_day_of_silence_a_gap_comes_once_a_day_and_after_a_month_once_a_month() -> None:
     whole = stay(1, count=5, hours=1, arrays=1)
     long = replace(whole, now=whole.now + 400 * DAY)
     found = one(long)
-    assert len(found.time) < 5 + 4 + 96 + 401
+    assert len(found.time) < 5 + 4 + 96 + 33 + 400 / 32
+    spacing = np.diff(found.time[found.kind == GAP])
+    assert {GRID, DAY, 32 * DAY} <= set(spacing)
+    assert spacing.max() == 32 * DAY
     pieces = in_pieces([whole, *(part(long, whole.now + d * DAY, whole.now + (d + 1) * DAY) for d in range(400))])
     np.testing.assert_array_equal(pieces.time, found.time)
 
