@@ -20,7 +20,7 @@ from clinical_jepa.model.forecaster import JepaForecaster
 from clinical_jepa.model.heads import Heads
 from clinical_jepa.records.errors import TrainingFailed
 from clinical_jepa.records.forecasts import Policy, Task
-from clinical_jepa.records.instant import HOUR
+from clinical_jepa.records.instant import END, HOUR
 from clinical_jepa.store.events import Store
 from clinical_jepa.training import anchor_files, linear, quantile_heads, thresholds
 from clinical_jepa.training.anchors import Anchors, Progress, collect
@@ -85,7 +85,7 @@ def fit(
     ``TrainingFailed`` where there is nothing to learn from; the folder is then as before.
     """
     config = config or FitConfig()
-    splits = splits or split(store.extents(2**62))
+    splits = splits or split(store.extents(END))
     model = checkpoint.load(model_dir)
     rows = collect(
         JepaForecaster(model),
