@@ -1,7 +1,7 @@
 """Sources into the store: what is new, unit by unit, each in one commit, whatever was refused kept with its reason.
 
-A unit whose bytes were ingested before is skipped; rows that came before are the same rows. An interruption leaves the
-units committed so far, and the next run goes on from there.
+A unit whose bytes were ingested before, read the same way, is skipped; rows that came before are the same rows. An
+interruption leaves the units committed so far, and the next run goes on from there.
 """
 
 from __future__ import annotations
