@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from clinical_jepa.monitor.tick import Ward, tick
+from clinical_jepa.monitor.tick import tick
+from clinical_jepa.monitor.ward import Ward
 from clinical_jepa.records.alerts import Acknowledgement
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import MINUTE

@@ -18,7 +18,7 @@ from clinical_jepa.records.ward import Patient
 from clinical_jepa.timeline.slices import slices
 
 if TYPE_CHECKING:
-    from clinical_jepa.monitor.tick import Ward
+    from clinical_jepa.monitor.ward import Ward
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from clinical_jepa.monitor.clock import WardClock
 from clinical_jepa.monitor.stopping import Stop
-from clinical_jepa.monitor.tick import Ward, tick
+from clinical_jepa.monitor.tick import tick
+from clinical_jepa.monitor.ward import Ward
 from clinical_jepa.records.ward import TickReport
 from clinical_jepa.store.locks import writer_lock
 

@@ -1,23 +1,18 @@
-"""What was refused, with its original bytes: listed, shown, replayed, dropped. Never silently lost."""
+"""What was refused, with its original bytes: listed, shown, dropped. Never silently lost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clinical_jepa.records.batch import Mode, Rejection, SourceBatch
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.store import writing
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.segments import read_segments, write_segment
-
-if TYPE_CHECKING:
-    from clinical_jepa.store.events import Store
 
 
 def rows(root: Path, manifest: Manifest) -> pa.Table:
@@ -43,23 +38,3 @@ def dropped(root: Path, manifest: Manifest, rejection_id: str) -> Manifest:
     rest = tuple(segment for segment in manifest.segments if segment.kind != "quarantine")
     mine = (write_segment(root, "quarantine", f"{number:08d}", kept),) if kept.num_rows else ()
     return writing.publish(root, replace(manifest, commit=number, segments=(*rest, *mine)))
-
-
-def replay(
-    store: Store,
-    rejection_id: str,
-    read: Callable[[Rejection], SourceBatch],
-    *,
-    mode: Mode,
-    now: Callable[[], int],
-    prepare: writing.Prepare,
-) -> writing.Appended:
-    """Reads an original again (``read`` knows its format); the refusal is dropped when nothing of it is refused again."""
-    row = store.rejection(rejection_id)
-    batch = read(
-        Rejection(**{name: row[name] for name in ("source", "file", "record", "reason", "message", "original")})
-    )
-    added = store.append([batch], mode=mode, now=now, prepare=prepare)
-    if not batch.rejections:
-        store.drop_rejection(rejection_id)
-    return added

@@ -16,7 +16,7 @@ from clinical_jepa.wiring.settings import Settings
 if TYPE_CHECKING:
     from clinical_jepa.forecast.forecaster import Forecaster
     from clinical_jepa.monitor.clock import WardClock
-    from clinical_jepa.monitor.tick import Ward
+    from clinical_jepa.monitor.ward import Ward
     from clinical_jepa.records.forecasts import Policy, Task
     from clinical_jepa.sources.context import ReadContext
     from clinical_jepa.store.events import Store
@@ -124,7 +124,7 @@ def prepare() -> Callable[[Any, Any], Any]:
 
 def ward(settings: Settings) -> Ward:
     """Store, ledger, model and policy, ready to tick."""
-    from clinical_jepa.monitor.tick import Ward
+    from clinical_jepa.monitor.ward import Ward
 
     return Ward(
         store=store(settings),

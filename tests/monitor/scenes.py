@@ -11,7 +11,8 @@ import numpy as np
 from clinical_jepa.evaluate.checks.script import Line, at, batch
 from clinical_jepa.evaluate.checks.stand_in import StandIn, policy
 from clinical_jepa.monitor.rewind import replay, unseen
-from clinical_jepa.monitor.tick import Ward, tick
+from clinical_jepa.monitor.tick import tick
+from clinical_jepa.monitor.ward import Ward
 from clinical_jepa.records.forecasts import Memory
 from clinical_jepa.records.ward import TickReport
 from clinical_jepa.store.events import Store

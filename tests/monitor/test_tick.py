@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clinical_jepa.evaluate.checks.script import Line, admission, at, discharge, pressures
-from clinical_jepa.monitor.tick import Ward
+from clinical_jepa.monitor.ward import Ward
 from clinical_jepa.records.errors import WrongModel
 from clinical_jepa.records.forecasts import Abstention, Forecast, Why
 from clinical_jepa.store import crash_points

@@ -9,9 +9,8 @@ import pytest
 from clinical_jepa.records.batch import Rejection, SourceBatch
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.events import EVENTS, REJECTIONS
-from clinical_jepa.store import quarantine
 from clinical_jepa.store.events import Store
-from tests.store.builders import Row, batch, prepare, put
+from tests.store.builders import batch, put
 
 
 def refusal(record: str, original: bytes | None = b"{broken") -> Rejection:
@@ -49,17 +48,3 @@ def test_dropped_is_gone_for_every_reader_and_may_come_back(store: Store) -> Non
     with pytest.raises(BadRequest, match="no refusal"):
         store.drop_rejection("unknown")
     assert put(store, batch(rejections=(refusal("3"), refusal("9", None)))).rejections == 1
-
-
-@pytest.mark.parametrize("again", [(), (refusal("3", b"still broken"),)])
-def test_replay_drops_a_refusal_only_when_nothing_is_refused_again(store: Store, again: tuple[Rejection, ...]) -> None:
-    (name,) = [row["rejection_id"] for row in store.rejections().to_pylist() if row["record"] == "3"]
-    originals: list[bytes | None] = []
-
-    def read(rejection: Rejection) -> SourceBatch:
-        originals.append(rejection.original)
-        return batch(Row("mended", 5), rejections=again)
-
-    added = quarantine.replay(store, name, read, mode="history", now=lambda: 60, prepare=prepare)
-    assert (added.events, originals) == (1, [b"{broken"])
-    assert (name in store.rejections()["rejection_id"].to_pylist()) == bool(again)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clinical_jepa.evaluate.checks.stand_in import StandIn, policy
 from clinical_jepa.forecast.tasks import load_task
-from clinical_jepa.monitor.tick import Ward
+from clinical_jepa.monitor.ward import Ward
 from clinical_jepa.records.instant import DAY, MINUTE
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger

@@ -26,7 +26,8 @@ from clinical_jepa.evaluate.checks.scramble import scrambled
 from clinical_jepa.evaluate.checks.subject import ward
 from clinical_jepa.evaluate.checks.truth import Knowable, knowable, stamped_early
 from clinical_jepa.monitor.presence import present
-from clinical_jepa.monitor.tick import Ward, tick
+from clinical_jepa.monitor.tick import tick
+from clinical_jepa.monitor.ward import Ward
 from clinical_jepa.records.instant import HOUR, MINUTE
 from clinical_jepa.store.codecs import outcome_to_json
 from clinical_jepa.store.events import Store

@@ -9,7 +9,7 @@ from clinical_jepa.evaluate.checks import stand_in
 from clinical_jepa.forecast.forecaster import Forecaster
 from clinical_jepa.forecast.policies import from_json
 from clinical_jepa.forecast.tasks import load_task
-from clinical_jepa.monitor.tick import Ward
+from clinical_jepa.monitor.ward import Ward
 from clinical_jepa.records.forecasts import Policy
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
