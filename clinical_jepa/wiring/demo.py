@@ -30,7 +30,7 @@ def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: com
     folder.mkdir(parents=True, exist_ok=True)
     settings = configured(folder)
     with _timed("simulate", tell):
-        _ward(folder, {"subjects": subjects, "hours": HOURS, "seed": seed, "records_only": records_only})
+        _ward(folder, subjects, records_only, seed)
     with _timed("ingest", tell):
         came = road.ingest_summary(settings, [folder / "ward"], mode="history")
     with _timed("pretrain", tell), road.progress("pretrain") as progress:
@@ -49,15 +49,15 @@ def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: com
     return "\n\n".join([*_tables(came, trained, table, summary(history.held_out)), _closing(folder, report)])
 
 
-def _ward(folder: Path, wanted: dict[str, int]) -> None:
-    """The simulated ward of ``wanted``: a complete one is used again, anything else makes way with what was built on it."""
-    done = folder / "simulated.json"
+def _ward(folder: Path, subjects: int, records_only: int, seed: int) -> None:
+    """The simulated ward: a complete one is used again, anything else makes way with what was built on it."""
+    done, wanted = folder / "simulated.json", [subjects, records_only, seed]
     if done.is_file() and json.loads(done.read_text(encoding="utf-8")) == wanted:
         return
     done.unlink(missing_ok=True)
     for part in ("ward", "truth", "store", "model"):
         shutil.rmtree(folder / part, ignore_errors=True)
-    road.simulate(folder, **wanted)
+    road.simulate(folder, subjects=subjects, hours=HOURS, seed=seed, records_only=records_only)
     done.write_text(json.dumps(wanted), encoding="utf-8")
 
 
