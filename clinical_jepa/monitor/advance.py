@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -44,10 +45,12 @@ def advance(
 def outcome(patient: Patient, step: Step, now: int, policy: Policy, *, stay: Stay | None) -> Forecast | Abstention:
     """A calibrated forecast, or the first reason to say nothing."""
     task = policy.task
+    # a score that is no number says that the model does not know, whatever the distance is
+    novelty = step.novelty if math.isfinite(step.score) else math.nan
     silence = (
         (Why.NOT_PRESENT, "not on the ward")
         if stay is None
-        else abstention.why(from_bytes(patient.eligibility), now=now, policy=policy, novelty=step.novelty)
+        else abstention.why(from_bytes(patient.eligibility), now=now, policy=policy, novelty=novelty)
     )
     valid_until = now + task.validity
     if silence is not None:

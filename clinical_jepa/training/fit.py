@@ -33,6 +33,7 @@ class FitConfig:
     """What a site chooses about alerts. Times in µs."""
 
     budget: float = 2.0  # alerts per patient-day, at most
+    precision: float = 0.3  # share of alerts that an event follows, at least
     clear_share: float = 0.6  # an alert may end below this share of the threshold …
     clear_after: int = 2 * HOUR  # … held for this long
     silence: int = 2 * HOUR
@@ -154,14 +155,15 @@ def fit_heads(rows: Anchors, splits: Splits, task: Task) -> tuple[Heads, linear.
 def fit_policy(
     rows: Anchors, splits: Splits, fitted: Heads, *, store: Store, task: Task, model_id: str, config: FitConfig
 ) -> tuple[Policy, Choice]:
-    """Calibration, margins and novelty from calibration patients; the threshold that keeps to the alert budget."""
+    """Calibration, margins and novelty from calibration patients; the threshold that meets the price of alerts."""
     held = rows.of(splits.calibration)
     known = held.labelled()
     table = venn_abers.fit(scores(fitted, known), known.label)
     watched = rows.of((*splits.tuning, *splits.calibration))
     p0, p1 = venn_abers.apply(table, scores(fitted, watched))
+    price = thresholds.Price(budget=config.budget, precision=config.precision)
     choice = thresholds.choose(
-        watched, venn_abers.merge(p0, p1), store=store, task=task, budget=config.budget, rules=_rules(config)
+        watched, venn_abers.merge(p0, p1), store=store, task=task, price=price, rules=_rules(config)
     )
     policy = Policy(
         policy_id="",

@@ -1,4 +1,8 @@
-"""The alert threshold that catches most events within a budget of alerts per patient-day, by replaying the rules."""
+"""The alert threshold that catches most events at a bearable price, by replaying the rules.
+
+Two prices bind: alerts per patient-day, and the share of alerts that an event follows. The first alone does not: where nearly
+everyone has an open alert, few new ones are raised.
+"""
 
 from __future__ import annotations
 
@@ -28,21 +32,33 @@ class Choice:
     note: str
 
 
-def choose(rows: Anchors, risks: np.ndarray, *, store: Store, task: Task, budget: float, rules: Template) -> Choice:
-    """The lowest threshold within the budget (alerts fall as it rises). Where even the highest risk breaks it, none is
-    raised, and the note says so."""
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What alerts may cost: ``budget`` alerts per patient-day at most, and at least ``precision`` of them true."""
+
+    budget: float
+    precision: float
+
+    def met(self, burden: Burden) -> bool:
+        """Whether there are alerts, and they keep to both."""
+        return bool(burden.alerts) and burden.per_patient_day <= self.budget and burden.precision >= self.precision
+
+
+def choose(rows: Anchors, risks: np.ndarray, *, store: Store, task: Task, price: Price, rules: Template) -> Choice:
+    """The lowest threshold, coming from above, that meets the price. Where none does, none is raised, and the note says so."""
     patients = _patients(rows, risks, store, task)
     tried = None
     for threshold in _candidates(risks):
         burden = _burden(patients, rules(threshold), task)
-        if burden.alerts and burden.per_patient_day <= budget:
+        if price.met(burden):
             tried = threshold, burden
         elif tried is not None:
             break
+    terms = f"{price.budget:g} alerts per patient-day with at least {price.precision:.0%} of them true"
     if tried is None:
         nothing = _burden(patients, rules(NEVER + 1), task)
-        return Choice(threshold=NEVER, burden=nothing, note=f"no threshold keeps to {budget:g} alerts per patient-day")
-    note = f"lowest threshold within {budget:g} alerts per patient-day on {len(patients)} patients"
+        return Choice(threshold=NEVER, burden=nothing, note=f"no threshold keeps to {terms}")
+    note = f"lowest threshold within {terms} on {len(patients)} patients"
     return Choice(threshold=float(tried[0]), burden=tried[1], note=note)
 
 

@@ -68,6 +68,14 @@ def test_a_higher_score_never_means_a_lower_risk() -> None:
     assert risks == sorted(risks)
 
 
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_no_number_is_an_abstention_and_never_a_risk(score: float) -> None:
+    done = advanced(score)
+    assert isinstance(done.outcome, Abstention)
+    assert done.outcome.why is Why.UNFAMILIAR
+    assert done.transitions == ()
+
+
 @pytest.mark.parametrize(
     ("known", "stay", "novelty", "why"),
     [

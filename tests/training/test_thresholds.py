@@ -53,11 +53,27 @@ def rules(threshold: float) -> Rules:
     )
 
 
+def bearable(budget: float, precision: float = 0.0) -> thresholds.Price:
+    return thresholds.Price(budget=budget, precision=precision)
+
+
+def test_alerts_that_nothing_follows_are_refused_however_few_they_are(store):
+    """Everybody in one endless alert costs few alerts a day: the budget alone would choose that."""
+    known = rows()
+    risks = np.full(len(known.time), 0.4)
+    cheap = thresholds.choose(known, risks, store=store, task=TASK, price=bearable(100.0), rules=rules)
+    dear = thresholds.choose(known, risks, store=store, task=TASK, price=bearable(100.0, precision=1.0), rules=rules)
+    assert cheap.burden.alerts > 0
+    assert cheap.burden.precision < 1
+    assert dear.threshold == thresholds.NEVER
+    assert "true" in dear.note
+
+
 def test_the_budget_is_kept_and_used(store):
     known = rows()
     risks = np.where(known.subject % 3 == 0, 0.6, 0.05) + 0.001 * (known.subject % 2)
-    few = thresholds.choose(known, risks, store=store, task=TASK, budget=1.0, rules=rules)
-    many = thresholds.choose(known, risks, store=store, task=TASK, budget=100.0, rules=rules)
+    few = thresholds.choose(known, risks, store=store, task=TASK, price=bearable(1.0), rules=rules)
+    many = thresholds.choose(known, risks, store=store, task=TASK, price=bearable(100.0), rules=rules)
     assert few.threshold > 0.5 > many.threshold
     assert few.burden.per_patient_day <= 1.0 < many.burden.per_patient_day
     assert 0 < few.burden.recall <= many.burden.recall
@@ -65,7 +81,9 @@ def test_the_budget_is_kept_and_used(store):
 
 def test_no_threshold_within_the_budget_raises_nothing_and_says_so(store):
     known = rows()
-    found = thresholds.choose(known, np.full(len(known.time), 0.4), store=store, task=TASK, budget=0.1, rules=rules)
+    found = thresholds.choose(
+        known, np.full(len(known.time), 0.4), store=store, task=TASK, price=bearable(0.1), rules=rules
+    )
     assert found.threshold == thresholds.NEVER
     assert found.burden.alerts == 0
     assert "no threshold" in found.note
