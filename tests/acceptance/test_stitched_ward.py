@@ -29,7 +29,8 @@ from clinical_jepa.wiring import compose, page, road
 from clinical_jepa.wiring.settings import Settings
 from tests.acceptance.stitched import MIMIC, assemble
 
-pytestmark = [pytest.mark.slow, pytest.mark.data]
+# one worker: the ward takes minutes to make
+pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.xdist_group("stitched")]
 
 START = "2026-01-05T08:00Z"
 TICKS = ("2026-01-05T14:00Z", "2026-01-05T14:15Z", "2026-01-06T08:00Z")
