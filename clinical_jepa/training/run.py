@@ -7,7 +7,7 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +31,7 @@ from clinical_jepa.training.config import TrainConfig
 from clinical_jepa.training.corpus import Corpus
 from clinical_jepa.training.data import Windows
 from clinical_jepa.training.module import LOOK, Pretraining
-from clinical_jepa.training.splits import split
+from clinical_jepa.training.splits import Splits, split
 
 __all__ = ["Source", "TrainConfig", "pretrain", "stays"]
 
@@ -69,21 +69,20 @@ def pretrain(
 ) -> dict[str, Any]:
     """A report of the run; the model lies in ``out``. Trains on the training part of ``subjects`` (None: all of the
     store), validates on their tuning part and leaves the other parts alone. An interrupted run goes on where its
-    last checkpoint stands, if the configuration and the subjects are the same. ``TrainingFailed`` writes no model.
+    last checkpoint stands, if the configuration and the subjects are the same. ``TrainingFailed`` writes no model;
+    it is raised too where none of the subjects falls to the training part.
     """
     began = time.monotonic()
-    parts = split(store.extents(END) if subjects is None else subjects)
-    everyone = (*parts.tuning, *parts.calibration, *parts.test)
-    train, tuning = parts.train or everyone, parts.tuning  # a handful of patients may all lie elsewhere
-    whole = list(stays(store, train))
+    parts = _parts(store.extents(END) if subjects is None else subjects)
+    whole = list(stays(store, parts.train))
     fitted = normaliser.fit(whole)
     learn = corpora.build(whole, fitted, config)
-    check = _to_check(store, tuning, fitted, config) if parts.train else None
+    check = _to_check(store, parts.tuning, fitted, config)
     del whole
     model = checkpoint.untrained(config.model, fitted, config.seed)
     run = out / RUN
     prepared = time.monotonic()
-    started = _start(run, config, model.identity, train)
+    started = _start(run, config, model.identity, parts.train)
     module = Pretraining(model.network.train(), config)
     trainer = _fit(module, config, (learn, check), run, progress)
     trained = checkpoint.assemble(module.network.eval(), fitted)
@@ -100,6 +99,18 @@ def pretrain(
         **_measured(run),
         "half_lives_h": [round(float(x), 2) for x in np.log(2) / module.network.base_rate().detach().numpy()],
     }
+
+
+def _parts(subjects: Iterable[int]) -> Splits:
+    """The split of these subjects; ``TrainingFailed`` where nobody falls to its training part."""
+    parts = split(subjects)
+    if not parts.train:
+        count = len(parts.tuning) + len(parts.calibration) + len(parts.test)
+        raise TrainingFailed(
+            f"none of {count} patients falls to the training part, and the others are not for learning; "
+            "no model was written. Ingest more patients"
+        )
+    return parts
 
 
 def _to_check(store: Source, tuning: Sequence[int], fitted: Normaliser, config: TrainConfig) -> Corpus | None:

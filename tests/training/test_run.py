@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from clinical_jepa.model import checkpoint
+from clinical_jepa.model import checkpoint, normaliser
 from clinical_jepa.model.config import ModelConfig
 from clinical_jepa.records.errors import TrainingFailed
 from clinical_jepa.training import run
 from clinical_jepa.training.config import TrainConfig
+from clinical_jepa.training.splits import split
 from tests.model.synthetic_slices import learnable_stay
 
 TINY = TrainConfig(
@@ -87,6 +89,32 @@ def test_nothing_to_learn_is_refused(tmp_path) -> None:
 
 def test_time_can_run_out(tmp_path) -> None:
     assert run.pretrain(Ward(), tmp_path, replace(TINY, steps=500, seconds=0.01))["steps"] == 1
+
+
+def test_the_rest_is_left_alone_and_the_centre_is_that_of_training_patients(tmp_path, monkeypatch) -> None:
+    asked = set()
+
+    def watched(store, subjects):
+        asked.update(subjects)
+        return (STAYS[s] for s in subjects)
+
+    monkeypatch.setattr(run, "stays", watched)
+    run.pretrain(Ward(), tmp_path, replace(TINY, steps=1))
+    parts = split(STAYS)
+    assert parts.calibration
+    assert parts.test
+    assert asked == {*parts.train, *parts.tuning}
+    found, expected = checkpoint.load(tmp_path).normaliser, normaliser.fit(STAYS[s] for s in parts.train)
+    for name in ("center", "scale", "channel_center", "channel_scale"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_patients_of_other_parts_are_not_learned_from_for_want_of_others(tmp_path, monkeypatch) -> None:
+    parts = split(STAYS)
+    monkeypatch.setattr(run, "stays", lambda store, subjects: pytest.fail("a stay was read"))
+    with pytest.raises(TrainingFailed, match=r"none of .* falls to the training part.* Ingest more patients"):
+        run.pretrain(Ward(), tmp_path / "model", TINY, subjects=(*parts.tuning, *parts.calibration, *parts.test))
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.slow
