@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -128,6 +128,53 @@ def test_a_leak_of_test_patients_stops_the_fit_and_changes_nothing(ward, report,
     with pytest.raises(TrainingFailed, match="must not be learned from"):
         fitting.fit(TASK, model, store)
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def corrupted(rows, subjects):
+    """Rows in which all that could be learned from these subjects is nonsense."""
+    rng, theirs = np.random.default_rng(5), np.isin(rows.subject, subjects)
+    assert theirs.any()
+
+    def nonsense(values):
+        drawn = rng.normal(500, 100, values.shape).astype(values.dtype)
+        return np.where(theirs.reshape(-1, *[1] * (values.ndim - 1)), drawn, values)
+
+    label = np.where(theirs, rng.integers(0, 2, len(theirs)), rows.label).astype(np.float32)
+    changed = {name: nonsense(getattr(rows, name)) for name in ("z", "registers", "newest", "targets")}
+    return replace(rows, label=label, **changed)
+
+
+def test_heads_learn_from_training_patients_and_choose_by_tuning_patients(rows):
+    parts = split(range(1, 31))
+    others = corrupted(rows, (*parts.calibration, *parts.test))
+    honest, found = (fitting.fit_heads(some, parts, TASK)[0] for some in (rows, others))
+    for field in fields(honest):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(honest, field.name), err_msg=field.name)
+
+
+def test_tuning_patients_only_choose(rows, monkeypatch):
+    """With one penalty, and one step at which quantiles are kept, nothing is left for them to decide."""
+    monkeypatch.setattr(linear, "PENALTIES", (1e-2,))
+    monkeypatch.setattr(quantile_heads, "CHECK", quantile_heads.STEPS + 1)
+    parts = split(range(1, 31))
+    honest, found = (fitting.fit_heads(some, parts, TASK)[0] for some in (rows, corrupted(rows, parts.tuning)))
+    assert np.any(honest.risk_weight)
+    for field in fields(honest):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(honest, field.name), err_msg=field.name)
+
+
+@pytest.mark.parametrize("others", [("train", "test"), ("train", "tuning", "test")])
+def test_calibration_margins_and_novelty_are_of_calibration_patients(ward, rows, others):
+    """Tuning patients have a say in the threshold alone."""
+    parts = split(range(1, 31))
+    fitted, _ = fitting.fit_heads(rows, parts, TASK)
+    rest = {"store": ward[0], "task": TASK, "model_id": "m", "config": fitting.FitConfig()}
+    changed = corrupted(rows, [one for name in others for one in getattr(parts, name)])
+    honest, found = (fitting.fit_policy(some, parts, fitted, **rest)[0] for some in (rows, changed))
+    for name in ("calibration_scores", "calibration_p0", "calibration_p1", "band_margin", "novelty_scores"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(honest, name), err_msg=name)
+    if "tuning" not in others:
+        assert found.policy_id == honest.policy_id
 
 
 def test_a_store_too_short_to_ask_in_is_refused(ward):
