@@ -22,7 +22,7 @@ from clinical_jepa.model import checkpoint, heads
 from clinical_jepa.model.forecaster import JepaForecaster, load_forecaster
 from clinical_jepa.model.heads import Heads, load_heads
 from clinical_jepa.model.network import Model
-from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.errors import BadRequest, TrainingFailed
 from clinical_jepa.records.forecasts import Policy, Task
 from clinical_jepa.records.instant import END
 from clinical_jepa.store.events import Store
@@ -47,6 +47,11 @@ class Wards:
     def learners(self) -> tuple[int, ...]:
         """Everyone a fit may look at."""
         return (*self.splits.train, *self.splits.tuning, *self.splits.calibration)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the tested patients are those of another store; the same number may then name someone else."""
+        return self.store.path.resolve() != self.test_store.path.resolve()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +126,18 @@ def _fitted(model_dir: Path, task: Task) -> tuple[Heads, Policy]:
 def _wards(store: Store, train_store: Store | None) -> Wards:
     learned = train_store or store
     splits = split(learned.extents(END))
-    elsewhere = train_store is not None and train_store.path.resolve() != store.path.resolve()
-    subjects = tuple(sorted(store.extents(END))) if elsewhere else splits.test
-    return Wards(store=learned, splits=splits, test_store=store, test_subjects=subjects)
+    wards = Wards(store=learned, splits=splits, test_store=store, test_subjects=splits.test)
+    return replace(wards, test_subjects=tuple(sorted(store.extents(END)))) if wards.elsewhere else wards
+
+
+def _refuse_learners(test: Anchors, wards: Wards) -> None:
+    """``TrainingFailed`` if a row to test on is of a patient whom a fit may have learned from."""
+    known = np.intersect1d(test.subject, np.array(wards.learners, np.int64))
+    if len(known) and not wards.elsewhere:
+        raise TrainingFailed(
+            f"{len(known)} patients who were learned from are among those to test on; nothing was written. "
+            "The split of subjects is broken: do not trust figures of models fitted with it"
+        )
 
 
 @dataclass(kw_only=True)
@@ -147,6 +161,7 @@ class _Passes:
         known = kept or self._collect(forecaster, wards.store, wards.learners, share=(0.0, 0.7))
         fitting.refuse_test_subjects(known, wards.splits)
         test = self._collect(forecaster, wards.test_store, wards.test_subjects, share=(0.7, 1.0)).labelled()
+        _refuse_learners(test, wards)
         self.done += 1
         if not len(test.label):
             raise BadRequest("no test patient has a known outcome: evaluate needs longer stays, or more of them")

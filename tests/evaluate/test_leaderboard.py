@@ -9,14 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clinical_jepa.evaluate import baselines, scoring
+from clinical_jepa.evaluate import baselines, leaderboard, scoring
 from clinical_jepa.evaluate.leaderboard import evaluate
 from clinical_jepa.forecast import bootstrap
 from clinical_jepa.forecast.tasks import load_task
 from clinical_jepa.model import checkpoint
 from clinical_jepa.model.forecaster import JepaForecaster
-from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.errors import BadRequest, TrainingFailed
 from clinical_jepa.records.instant import END, HOUR
+from clinical_jepa.store.events import Store
 from clinical_jepa.training import fit as fitting
 from clinical_jepa.training.anchors import collect
 from clinical_jepa.training.splits import split
@@ -95,6 +96,30 @@ def test_another_ward_is_tested_whole_and_latent_zero_has_its_row(ward, board, t
     assert made.subjects > 15
     assert made.row("latent weight 0").auroc == made.row("model").auroc  # it is the same model here
     assert made.row("latent weight 0").auroc_behind.high == 0
+
+
+def test_who_is_tested_on_is_the_test_part_or_another_ward_whole(ward, tmp_path):
+    store, _ = ward
+    parts = split(store.extents(END))
+    for learned in (None, store, Store.open(store.path)):
+        wards = leaderboard._wards(store, learned)
+        assert wards.test_subjects == parts.test
+        assert not set(wards.test_subjects) & set(wards.learners)
+    other = build(tmp_path / "other", subjects=5, seed=1)
+    wards = leaderboard._wards(other, store)
+    assert wards.test_subjects == (1, 2, 3, 4, 5)
+    assert wards.splits == parts
+
+
+@pytest.mark.parametrize("part", ["train", "tuning", "calibration"])
+def test_patients_who_were_learned_from_stop_the_evaluation(ward, monkeypatch, part):
+    store, model = ward
+    wards = leaderboard._wards(store, None)
+    one = getattr(wards.splits, part)[:3]
+    planted = replace(wards, test_subjects=(*wards.test_subjects, *one))
+    monkeypatch.setattr(leaderboard, "_wards", lambda store, train_store: planted)
+    with pytest.raises(TrainingFailed, match="3 patients who were learned from are among those to test on"):
+        evaluate(model, store, TASK, draws=10)
 
 
 def test_a_model_without_a_fit_is_refused(ward, tmp_path):
