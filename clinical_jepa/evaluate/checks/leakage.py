@@ -44,6 +44,7 @@ class LeakageReport:
 
     cuts: int
     pairs: int
+    wanted: int  # pairs that were asked for; fewer are no answer
     changed: int
     by_time_changed: int  # planted: visibility by ``time``
     past_changed: int  # planted: what was known two hours before the cut is scrambled too
@@ -52,22 +53,23 @@ class LeakageReport:
 
     @property
     def passed(self) -> bool:
-        """Nothing changed, nothing was early, and every seeded mistake was seen."""
+        """As many pairs as wanted, nothing changed, nothing was early, and every seeded mistake was seen."""
         seen = self.by_time_changed > 0 and self.past_changed > 0
         if self.truth is not None:
             honest = self.truth.too_early == 0 and self.truth.share_known >= _KNOWN_LEAST
             seen = seen and honest and self.stamped_early > 0
-        return seen and self.changed == 0 and self.pairs > 0
+        return seen and self.changed == 0 and self.pairs >= max(1, self.wanted)
 
     @property
     def figure(self) -> str:
         """One line for a person."""
+        few = "" if self.pairs >= self.wanted else f" (TOO FEW pairs: {self.wanted} wanted)"
         truth = "no truth given"
         if self.truth is not None:
             rows = sum(self.truth.rows.values())
             truth = f"{self.truth.too_early} of {rows} rows before they could be known ({self.truth.share_known:.1%} matched)"
         return (
-            f"leakage: {self.changed} of {self.pairs} (subject, time) pairs changed at {self.cuts} cuts; {truth}; seeded "
+            f"leakage: {self.changed} of {self.pairs} (subject, time) pairs changed at {self.cuts} cuts{few}; {truth}; seeded "
             f"mistakes: as-of by time {self.by_time_changed} changed, past scrambled {self.past_changed} changed, "
             f"source stamped early {self.stamped_early} rows found"
         )
@@ -121,6 +123,7 @@ def check_leakage(
     return LeakageReport(
         cuts=len(instants),
         pairs=counts["pairs"],
+        wanted=pairs,
         changed=counts["changed"],
         by_time_changed=counts["by_time"],
         past_changed=counts["past"],

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from clinical_jepa.evaluate.checks.leakage import AsOfTime, LeakageReport, check_leakage, copied, cut_times
+from clinical_jepa.evaluate.checks.leakage import (
+    AsOfTime,
+    LeakageReport,
+    _known_at_once,
+    _left_behind,
+    check_leakage,
+    copied,
+    cut_times,
+)
 from clinical_jepa.evaluate.checks.raw import available, raw, store_of
 from clinical_jepa.evaluate.checks.scramble import scrambled
 from clinical_jepa.evaluate.checks.script import START, Line, admission, at, batch, random_ward
@@ -17,7 +26,9 @@ from clinical_jepa.evaluate.checks.truth import knowable, stamped_early
 from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
+from clinical_jepa.store.visible import View, view
 from tests.monitor.scenes import plain
+from tests.store.ticks import T0, abstention, alert, forecast, memory, message, tick, transition
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +48,77 @@ def test_nothing_of_the_future_changes_anything_and_each_mistake_is_seen(ward: P
 
 
 def test_a_report_without_its_controls_does_not_pass() -> None:
-    good = LeakageReport(cuts=1, pairs=1, changed=0, by_time_changed=1, past_changed=1, truth=None, stamped_early=0)
+    good = LeakageReport(
+        cuts=1, pairs=5, wanted=5, changed=0, by_time_changed=1, past_changed=1, truth=None, stamped_early=0
+    )
     assert good.passed
-    for wrong in ({"changed": 1}, {"pairs": 0}, {"by_time_changed": 0}, {"past_changed": 0}):
+    assert replace(good, pairs=6).passed
+    assert "TOO FEW" not in good.figure
+    assert "TOO FEW" in replace(good, pairs=4).figure
+    for wrong in ({"changed": 1}, {"pairs": 4}, {"pairs": 0, "wanted": 0}, {"by_time_changed": 0}, {"past_changed": 0}):
         assert not replace(good, **wrong).passed
+
+
+def test_fewer_pairs_than_wanted_are_no_answer(ward: Path) -> None:
+    report = check_leakage(ward, pairs=10_000, cuts=1, seed=1)
+    assert (report.wanted, report.changed, report.passed) == (10_000, 0, False)
+    assert 0 < report.pairs < report.wanted
+
+
+def test_a_store_that_tells_of_rows_too_early_is_found(ward: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mistake is in the path that is checked, on both sides of the comparison, not in one of the controls."""
+    honest = Store._views
+
+    def early(store: Store) -> tuple[dict[str, View], int]:
+        views, watermark = honest(store)
+        return {kind: view(_known_at_once(one.table)) for kind, one in views.items()}, watermark
+
+    monkeypatch.setattr(Store, "_views", early)
+    report = check_leakage(ward, pairs=10, cuts=3, seed=1)
+    assert report.changed > 0
+    assert not report.passed
+    assert report.figure.startswith(f"leakage: {report.changed} of {report.pairs} ")
+
+
+def after(**other: Any) -> dict[int, tuple[Any, ...]]:
+    """What is left behind of a tick with one alert; ``other``: in place of one part of it."""
+    said = tick(T0, outcomes=[forecast(1), forecast(2)], alert=alert(), transitions=[transition()], messages=["k"])
+    first = said.advances[0]
+    parts = {
+        "outcome": first.outcome,
+        "patient": first.patient,
+        "transitions": first.transitions,
+        "messages": first.messages,
+        "memory": memory(1, T0),
+    }
+    assert other.keys() <= parts.keys()
+    parts |= other
+    blob = parts.pop("memory")
+    ledger = Ledger.open(":memory:")
+    changed = replace(first, **parts)
+    ledger.commit(replace(said, advances=(changed, *said.advances[1:]), memories=(blob, *said.memories[1:])))
+    return dict(_left_behind(ledger, T0))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"memory": memory(1, T0, b"other")},
+        {"outcome": forecast(1, risk=0.41)},
+        {"outcome": abstention(1)},
+        {"patient": replace(tick(T0, alert=alert()).advances[0].patient, eligibility=b"{1}")},
+        {"transitions": ()},
+        {"transitions": (transition(risk=0.41),)},
+        {"messages": ()},
+        {"messages": (replace(message("k"), payload=b"other"),)},
+    ],
+    ids=["memory", "risk", "silence", "eligibility", "no transition", "transition", "no message", "payload"],
+)
+def test_each_part_that_a_tick_leaves_behind_is_compared(other: dict[str, Any]) -> None:
+    one, two = after(), after(**other)
+    assert one == after()
+    assert one[1] != two[1]
+    assert one[2] == two[2]
 
 
 def test_scrambling_leaves_what_was_known_alone_and_little_of_the_rest(ward: Path) -> None:
