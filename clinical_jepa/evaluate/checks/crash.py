@@ -68,13 +68,14 @@ class Outcome:
 class CrashReport:
     """The run, and the same with the planted bug."""
 
+    wanted: int  # kills that were asked for; fewer are no answer
     real: Outcome
     planted: Outcome
 
     @property
     def passed(self) -> bool:
-        """The program survived, and the harness would have seen it if it had not."""
-        return self.real.passed and self.planted.lost > 0
+        """The program survived as many kills as wanted, and the harness would have seen it if it had not."""
+        return self.real.passed and self.real.kills >= max(1, self.wanted) and self.planted.lost > 0
 
     @property
     def figure(self) -> str:
@@ -82,9 +83,9 @@ class CrashReport:
         one = self.real
         caught = "caught" if self.planted.lost else "NOT caught"
         return (
-            f"crash: {one.kills} kills, {one.received} of {one.expected} messages at the receivers, {one.lost} lost, "
-            f"{one.doubled} doubled ({one.posts} posts), ledger {'as' if one.same_ledger else 'NOT as'} without kills; "
-            f"planted bug {caught} ({self.planted.lost} lost)"
+            f"crash: {one.kills} of {self.wanted} kills, {one.received} of {one.expected} messages at the receivers, "
+            f"{one.lost} lost, {one.doubled} doubled ({one.posts} posts), "
+            f"ledger {'as' if one.same_ledger else 'NOT as'} without kills; planted bug {caught} ({self.planted.lost} lost)"
         )
 
 
@@ -97,7 +98,7 @@ def check_crash(
         real = _Trial(folder / "real", kills, seed, planted=False, tell=tell).run()
         tell("the same with outbox rows written outside the transaction")
         planted = _Trial(folder / "planted", max(4, min(kills, 8)), seed, planted=True, tell=tell).run()
-        return CrashReport(real=real, planted=planted)
+        return CrashReport(wanted=kills, real=real, planted=planted)
     finally:
         shutil.rmtree(folder)
 

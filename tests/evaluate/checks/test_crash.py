@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def held(report: CrashReport, kills: int) -> None:
 def test_a_few_kills_lose_and_double_nothing_and_the_planted_bug_is_caught(tmp_path: Path) -> None:
     report = check_crash(6, seed=3, work=tmp_path)
     held(report, 6)
-    assert "6 kills" in report.figure
+    assert "6 of 6 kills" in report.figure
     assert list(tmp_path.iterdir()) == []
 
 
@@ -63,5 +64,23 @@ def test_a_harness_that_misses_the_planted_bug_fails_the_check() -> None:
         "posts": 3,
     }
     one = Outcome(**good, same_ledger=True)
-    assert not CrashReport(real=one, planted=one).passed
-    assert "NOT caught" in CrashReport(real=one, planted=one).figure
+    assert not CrashReport(wanted=1, real=one, planted=one).passed
+    assert "NOT caught" in CrashReport(wanted=1, real=one, planted=one).figure
+
+
+@pytest.mark.parametrize(("wanted", "kills", "passed"), [(5, 5, True), (5, 6, True), (5, 4, False), (0, 0, False)])
+def test_fewer_kills_than_wanted_fail_the_check(wanted: int, kills: int, passed: bool) -> None:
+    one = Outcome(
+        kills=kills,
+        points={},
+        expected=2,
+        received=2,
+        lost=0,
+        doubled=0,
+        unexpected=0,
+        posts=2,
+        same_ledger=True,
+    )
+    report = CrashReport(wanted=wanted, real=one, planted=replace(one, lost=1))
+    assert report.passed is passed
+    assert f"{kills} of {wanted} kills" in report.figure
