@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -25,6 +26,20 @@ def test_the_file_holds_each_key_once_in_order(tmp_path: Path) -> None:
         deliver(message(key))
     assert len(path.read_bytes().splitlines()) == 3
     assert [one["key"] for one in read(path)] == ["a", "b"]
+
+
+def test_a_line_is_on_disk_before_the_delivery_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "delivered.ndjson"
+    deliver, synced, real = to_file(path), [], os.fsync
+
+    def watched(handle: int) -> None:
+        real(handle)
+        synced.append((os.fstat(handle).st_ino, os.fstat(handle).st_size))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    for key in ("a", "b"):
+        deliver(message(key))
+        assert synced[-1:] == [(path.stat().st_ino, path.stat().st_size)]
 
 
 @pytest.mark.parametrize("kept", range(0, 25, 4))
