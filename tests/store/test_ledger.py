@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from clinical_jepa.records.errors import BadRequest, BrokenStore
 from clinical_jepa.records.instant import END, HOUR, MINUTE
 from clinical_jepa.store import crash_points
 from clinical_jepa.store.ledger import Ledger
-from tests.store.ticks import T0, abstention, alert, ended, forecast, memory, tick, transition
+from tests.store.ticks import T0, abstention, alert, ended, forecast, memory, message, tick, transition
 
 STEP = 15 * MINUTE
 
@@ -162,6 +163,30 @@ def test_equal_inputs_give_equal_dumps_and_a_changed_one_another(tmp_path: Path)
         other.commit(replace(one, memories=(memory(1, T0, b"changed"),)))
     on_disk.lease("w", T0, 5, 1)
     assert on_disk.dump() == in_memory.dump() != other.dump()
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("messages", {"messages": (replace(message("k"), payload=b'{"a":2}'),)}),
+        ("messages", {"messages": (replace(message("k"), recipient="another"),)}),
+        ("messages", {"messages": (replace(message("k"), valid_until=T0),)}),
+        ("messages", {"messages": ()}),
+        ("transitions", {"transitions": (transition(risk=0.41),)}),
+        ("transitions", {"transitions": (transition(actor="nurse"),)}),
+        ("transitions", {"transitions": ()}),
+        ("forecasts", {"outcome": forecast(1, risk=0.41)}),
+        ("forecasts", {"outcome": abstention(1)}),
+    ],
+)
+def test_a_dump_tells_of_every_difference(part: str, other: dict[str, Any]) -> None:
+    """A replay is judged by dumps alone: what is not in them may differ unseen."""
+    said = tick(T0, outcomes=[forecast(1)], alert=alert(), transitions=[transition()], messages=["k"])
+    one, two = Ledger.open(":memory:"), Ledger.open(":memory:")
+    one.commit(said)
+    two.commit(replace(said, advances=(replace(said.advances[0], **other),)))
+    left, right = one.dump(), two.dump()
+    assert [name for name in left if left[name] != right[name]] == [part]
 
 
 def test_threads_may_share_a_ledger(ledger: Ledger) -> None:
