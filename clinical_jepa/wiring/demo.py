@@ -19,8 +19,9 @@ from clinical_jepa.wiring.settings import Settings
 
 HOURS = 48
 OPENS_AFTER = 36 * HOUR  # the page opens this long after the ward's start …
-LEAD_IN = 8 * HOUR  # … with this much monitored before
+LEAD_IN = 4 * HOUR  # … with this much monitored before
 SPEED = 60
+STEPS = 400  # two thirds of the default: the demo is to end in six minutes
 
 
 def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: compose.Tell) -> str:
@@ -34,7 +35,7 @@ def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: com
     with _timed("ingest", tell):
         came = road.ingest_summary(settings, [folder / "ward"], mode="history")
     with _timed("pretrain", tell), road.progress("pretrain") as progress:
-        trained = road.pretrain(settings, progress=progress)
+        trained = road.pretrain(settings, steps=STEPS, progress=progress)
     with _timed("fit", tell):
         road.fit(settings)
     with _timed("evaluate, backtest, monitor", tell), _second_core() as beside:
