@@ -23,7 +23,9 @@ class TrainConfig:
     warm_up: int = 50
     weight_decay: float = 0.02
     momentum: float = 0.99  # of the teacher
-    latent_weight: float = 0.1  # value loss of tuning patients (71 simulated, records only): 0: .224, 0.1: .225, 0.5: .230
+    latent_weight: float = (
+        0.1  # value loss of tuning patients (71 simulated, records only): 0: .224, 0.1: .225, 0.5: .230
+    )
     grounding_weight: float = 1.0
     presence_weight: float = 0.2
     variance_weight: float = 0.5
