@@ -70,6 +70,33 @@ class ImageItem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retraction:
+    """From ``available_time`` on, nothing holds that the source's record said by then (deleted, or emptied as an error).
+
+    ``record_id`` is that of the record's EVENTS rows: ``content_id(source, record)``.
+    """
+
+    record_id: str
+    time: int  # when the source withdrew it
+    available_time: int
+    available_basis: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectLink:
+    """From ``available_time`` on, everything of ``absorbed`` belongs to ``survivor``; ``active`` false undoes that."""
+
+    absorbed: int
+    survivor: int
+    active: bool
+    time: int
+    available_time: int
+    available_basis: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceBatch:
     """One unit of reading, committed whole. ``events`` follows ``records.events.EVENTS``.
 
@@ -82,3 +109,5 @@ class SourceBatch:
     images: tuple[ImageItem, ...] = ()
     rejections: tuple[Rejection, ...] = field(default=())
     ignored: Mapping[str, int] = field(default_factory=dict)
+    retractions: tuple[Retraction, ...] = ()
+    links: tuple[SubjectLink, ...] = ()

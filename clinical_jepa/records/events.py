@@ -29,6 +29,7 @@ EVENTS = pa.schema(
         pa.field("event_id", pa.string(), nullable=False),  # 32 hex characters
         pa.field("fact_id", pa.string(), nullable=False),  # 32 hex characters, shared by all versions of a fact
         pa.field("status", pa.string(), nullable=False),  # one of STATUSES
+        pa.field("record_id", pa.string()),  # of the source's record that said it, where one may be withdrawn whole
     ]
 )
 

@@ -29,7 +29,10 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One row before its unit and limits are checked. ``key`` identifies the fact across its versions."""
+    """One row before its unit and limits are checked. ``key`` identifies the fact across its versions.
+
+    ``record`` names the source's record that said it (``Observation/123``), where its source may withdraw that whole.
+    """
 
     key: str
     subject_id: int
@@ -42,6 +45,7 @@ class Fact:
     text: str | None = None
     encounter_id: str | None = None
     status: str = "final"
+    record: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Rows:
         self.events.append(
             (fact.subject_id, fact.time, fact.code, value, fact.text, fact.available_time, fact.available_basis)
             + (unit, fact.encounter_id, origin.source, row_id, fact_id, fact.status)
+            + (None if fact.record is None else content_id(origin.source, fact.record),)
         )
         return True
 

@@ -1,0 +1,50 @@
+"""Bytes from a network into a file that is whole or absent, also after a loss of power. Only then is receipt confirmed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+
+def put(folder: Path, name: str, content: bytes) -> tuple[Path, bool]:
+    """``(path, new)``: the content, durable, in ``folder`` as ``name`` made safe.
+
+    The same name with the same bytes is the same file (``new`` false); with other bytes it gets a name of its own, so that
+    nothing that was received is ever replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / safe(name)
+    if path.exists() and path.read_bytes() != content:
+        path = path.with_name(f"{hashlib.blake2b(content, digest_size=8).hexdigest()}-{path.name}")
+    if path.exists():
+        return path, False
+    handle, part = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    sync(folder)
+    return path, True
+
+
+def sync(folder: Path) -> None:
+    """The names in ``folder`` outlive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def safe(name: str) -> str:
+    """A file name without path or hidden start, at most 120 characters; what had to change is marked by a hash."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".")[-120:]
+    return plain if plain and plain == name else f"{hashlib.blake2b(name.encode(), digest_size=6).hexdigest()}-{plain[-100:]}"
