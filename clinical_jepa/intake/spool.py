@@ -47,4 +47,6 @@ def sync(folder: Path) -> None:
 def safe(name: str) -> str:
     """A file name without path or hidden start, at most 120 characters; what had to change is marked by a hash."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".")[-120:]
-    return plain if plain and plain == name else f"{hashlib.blake2b(name.encode(), digest_size=6).hexdigest()}-{plain[-100:]}"
+    if plain and plain == name:
+        return plain
+    return f"{hashlib.blake2b(name.encode(), digest_size=6).hexdigest()}-{plain[-100:]}"
