@@ -25,6 +25,7 @@ test: $(VENV)/.ready   ## lint, types, layers and every test
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q --junitxml=build/junit.xml
 	$(BIN)/python compliance/generate.py build/junit.xml build/compliance
+	$(BIN)/python compliance/fault_matrix.py build/junit.xml build/compliance/fault-matrix.md
 
 lint: $(VENV)/.ready   ## ruff, mypy, import-linter
 	$(BIN)/ruff check --quiet .

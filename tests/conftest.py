@@ -12,6 +12,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.faults import pytest_collection_modifyitems  # noqa: F401 - the hook that notes fault marks
+
 ROOT = Path(__file__).parents[1]
 
 # a machine with other work on it is slow, not wrong
