@@ -18,11 +18,11 @@ _DECIMALS = {
     "g/dL": 1,
     "1": 1,
     "10*3/uL": 1,
-    "[U]/min": 2,
+    "[iU]/min": 2,
 }
 _COARSE = ("mmol/L", "mg/dL", "10*3/uL")  # of these, values from 20 up are printed whole
 _UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "ug/kg/min": "µg/kg/min", "[pH]": "", "{score}": "", "1": "", "10*3/uL": "×10³/µL",
-          "[U]/min": "U/min"}  # fmt: skip
+          "[iU]/min": "U/min"}  # fmt: skip
 _SHORT = {"heart_rate": "HR", "resp_rate": "RR", "spo2": "SpO₂", "temperature": "Temp", "sbp": "SBP", "dbp": "DBP", "map": "MAP",
           "fio2": "FiO₂", "gcs": "GCS", "acvpu": "ACVPU"}  # fmt: skip
 

@@ -91,7 +91,7 @@ def test_every_mapped_item_leads_to_a_listed_code_in_a_convertible_unit() -> Non
         ("CHARTEVENTS", "223835", None, "%"),
         ("CHARTEVENTS", "211", "mmHg", "mmHg"),
         ("LABEVENTS", "50889", "mg/dL", "mg/dL"),
-        ("INPUTEVENTS_MV", "222315", "units/hour", "[U]/h"),
+        ("INPUTEVENTS_MV", "222315", "units/hour", "[iU]/h"),
     ],
 )
 def test_a_stated_unit_is_believed_unless_the_item_spells_it_so(
@@ -103,6 +103,6 @@ def test_a_stated_unit_is_believed_unless_the_item_spells_it_so(
 def test_units_an_hour_are_sixty_times_less_a_minute() -> None:
     rows = Rows()
     origin = Origin(source="t", file="f", record="r")
-    content = {"time": 0, "available_time": 0, "available_basis": "assumed", "value": 2.4, "unit": "[U]/h"}
+    content = {"time": 0, "available_time": 0, "available_basis": "assumed", "value": 2.4, "unit": "[iU]/h"}
     assert rows.add(Fact(key="k", subject_id=1, code="RXNORM//11149", **content), origin)
     assert rows.table()["numeric_value"][0].as_py() == pytest.approx(0.04)
