@@ -127,7 +127,14 @@ def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, Rea
             f"nothing to read in {named}: looked for FHIR (.ndjson, .json, also .gz), MIMIC-III tables "
             "(PATIENTS.csv beside the others), WFDB headers (.hea) and DICOM files; nothing was ingested"
         )
-    return list(units.items())
+    return [(found, site) for found, site in units.items() if _ours(found, site)]
+
+
+def _ours(found: Found, site: ReadContext) -> bool:
+    """Whether this run's shard takes the unit: by its name below the root, so that a folder that grows keeps its shards."""
+    number, of = site.shard
+    name = found.path.relative_to(site.root).as_posix() if found.path != site.root else found.path.name
+    return of == 1 or int(content_id(found.kind, name), 16) % of == number
 
 
 def _beginnings(units: Sequence[tuple[Found, ReadContext]], start: int) -> Beginnings:

@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import INPUTS
 
-from clinical_jepa.wiring import road, tables, ward
+from clinical_jepa.wiring import road, schedule, tables, ward
 
 
 @task(cache_policy=INPUTS, persist_result=True)
@@ -21,7 +21,10 @@ def run_backtest(store: str, model: str, basis: str) -> dict[str, Any]:
 def backtest(store: str = "store", model: str = "model") -> dict[str, Any]:
     """What the alerts would have been, and what they would have cost."""
     settings = road.settings({"paths.store": store, "paths.model": model})
-    report = run_backtest(store, model, road.basis(settings, with_model=True))
+    with schedule.alone(settings, "backtest") as mine:
+        if not mine:
+            return {"left_to": "another run that is at work on this store"}
+        report = run_backtest(store, model, road.basis(settings, with_model=True))
     create_markdown_artifact(
         key="backtest", markdown=tables.markdown([tables.flat(report)]), description="Alerts over history"
     )
@@ -29,4 +32,4 @@ def backtest(store: str = "store", model: str = "model") -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    backtest.serve(name="backtest")
+    backtest.serve(name="backtest", pause_on_shutdown=False)

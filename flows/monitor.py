@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 
-from clinical_jepa.wiring import road, tables, ward
+from clinical_jepa.wiring import road, schedule, tables, ward
 
 
 @task(retries=2, retry_delay_seconds=[1, 5])
@@ -19,7 +19,8 @@ def catch_up(store: str, model: str) -> dict[str, Any]:
 @flow(name="monitor")
 def monitor(store: str = "store", model: str = "model") -> dict[str, Any]:
     """Whether ticks happened, how old the newest is, and how many were made up for."""
-    report = catch_up(store, model)
+    with schedule.alone(road.settings({"paths.store": store}), "monitor") as mine:
+        report = catch_up(store, model) if mine else {"left_to": "another run that is at work on this store"}
     create_markdown_artifact(
         key="monitor", markdown=tables.markdown([tables.flat(report)]), description="Ticks due and done"
     )
@@ -27,4 +28,4 @@ def monitor(store: str = "store", model: str = "model") -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    monitor.serve(name="monitor", cron="*/5 * * * *")
+    monitor.serve(name="monitor", cron="*/5 * * * *", pause_on_shutdown=False)

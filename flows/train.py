@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import INPUTS
 
-from clinical_jepa.wiring import road
+from clinical_jepa.wiring import road, schedule
 
 
 @task(retries=1, retry_delay_seconds=30, cache_policy=INPUTS, persist_result=True)
@@ -32,9 +32,13 @@ def evaluate(store: str, model: str) -> dict[str, Any]:
 @flow(name="train")
 def train(store: str = "store", model: str = "model", steps: int = 0) -> dict[str, Any]:
     """A new model with its honest table; ``steps`` 0 takes the configured number."""
-    pretrain(store, model, road.basis(road.settings({"paths.store": store})), steps)
-    fit(store, model)
-    table = evaluate(store, model)
+    settings = road.settings({"paths.store": store})
+    with schedule.alone(settings, "train") as mine:
+        if not mine:
+            return {"left_to": "another run that is at work on this store"}
+        pretrain(store, model, road.basis(settings), steps)
+        fit(store, model)
+        table = evaluate(store, model)
     create_markdown_artifact(
         key="leaderboard", markdown=road.leaderboard_markdown(table), description="Held-out subjects"
     )
@@ -42,4 +46,4 @@ def train(store: str = "store", model: str = "model", steps: int = 0) -> dict[st
 
 
 if __name__ == "__main__":
-    train.serve(name="train")
+    train.serve(name="train", pause_on_shutdown=False)

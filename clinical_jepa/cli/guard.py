@@ -100,6 +100,23 @@ def check_agreement(
     _checked(*guards.agreement(options.settings(config, paths_store=store), subjects or (), out=out))
 
 
+@check.command("schedule")
+def check_schedule(
+    file: Annotated[Path, typer.Option("--file", help="The deployments.")] = Path("prefect.yaml"),
+    grace: Annotated[str, typer.Option(help="How late a run may begin, and how long it may take.")] = "10m",
+    as_json: Json = False,
+) -> None:
+    """Did every scheduled run appear? Asks the stores, not the scheduler; run it from cron or a systemd timer.
+
+    Example: clinical-jepa check schedule --file prefect.yaml --grace 10m
+    """
+    from clinical_jepa.wiring import schedule
+
+    rows = schedule.look(file, grace=grace)
+    options.show(rows, as_json=as_json, text=lambda: tables.text(rows))
+    raise typer.Exit(0 if all(row["state"] == "good" for row in rows) else 1)
+
+
 @config.command("show")
 def config_show(file: Config = None, as_json: Json = False) -> None:
     """Every key, its value, and where the value came from; secrets are masked.

@@ -34,6 +34,7 @@ class ReadContext:
     ``aliases``: identifiers of patients met before, by the id that their source's references use (FHIR ``Patient.id``).
     ``stitch_to``: a ward stitched from sources of different years: ingest shifts each subject whole, so that its first
     admission (else its first fact) lies at this instant, and names the sources ``stitched:…``.
+    ``shard``: ``(number, of)``: the part of the units that this run takes, so that several runs may share a folder.
     """
 
     root: Path
@@ -45,6 +46,7 @@ class ReadContext:
     subjects: frozenset[str] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     stitch_to: int | None = None
+    shard: tuple[int, int] = (0, 1)
 
     def __post_init__(self) -> None:
         """Refuses delays that leave a kind out: readers would take the gap for damage of the files."""

@@ -96,6 +96,7 @@ def ingest_summary(
     *,
     mode: str,
     stitch: str | None = None,
+    shard: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Counts by source, in all, and of refusals by reason. Live rows carry the ward clock's time."""
@@ -116,6 +117,7 @@ def ingest_summary(
         context=replace(
             compose.context(settings, Path(sources[0])),
             stitch_to=None if stitch is None else compose.instant(stitch),
+            shard=shard,
         ),
         prepare=compose.prepare(),
         progress=progress,
@@ -150,6 +152,23 @@ def ingest_markdown(summaries: Sequence[Mapping[str, Any]]) -> str:
     return "\n\n".join(
         f"{tables.markdown(ingest_rows(item))}\n\nquarantined: {item['reasons'] or 'nothing'}" for item in summaries
     )
+
+
+def freshness(settings: Settings) -> list[dict[str, Any]]:
+    """How old the newest row of every source is, by wall time; no name of a patient or file."""
+    from clinical_jepa.monitor.clock import wall_us
+    from clinical_jepa.records.instant import END, MINUTE, iso
+
+    now = wall_us()
+    return [
+        {
+            "source": feed.source,
+            "rows": feed.rows,
+            "newest": iso(feed.newest_available),
+            "minutes old": round((now - feed.newest_available) / MINUTE),
+        }
+        for feed in compose.store(settings, create=True).feeds(END)
+    ]
 
 
 def fit(settings: Settings, *, progress: Progress | None = None) -> dict[str, Any]:

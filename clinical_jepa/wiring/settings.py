@@ -63,6 +63,13 @@ class Web:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Flows:
+    runner: str = "threads"  # or "dask" (extra ``dask``)
+    workers: int = 2  # at once
+    dask_address: str = ""  # of a cluster that stands already; empty: a local one for each run
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     site: Site = Site()
     paths: Paths = Paths()
@@ -70,6 +77,7 @@ class Settings:
     alerts: Alerts = Alerts()
     delivery: Delivery = Delivery()
     web: Web = Web()
+    flows: Flows = Flows()
 
 
 SECRETS = ("site.identity_key", "web.secret")
