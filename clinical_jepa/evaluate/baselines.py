@@ -105,7 +105,7 @@ def _boosted(train: Any, tuning: Any, leaves: int, rows: int, rate: float) -> An
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": 1.0,
-        "num_threads": 2,
+        "num_threads": 1,  # more wait for each other by spinning: beside other work that costs five times the time
         "deterministic": True,
         "force_row_wise": True,
         "seed": 0,
