@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import data, guard, learn, live
+from clinical_jepa.cli import bench, data, guard, learn, live
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -31,5 +31,6 @@ app.command()(live.watch)
 app.command()(live.relay)
 app.command()(live.serve)
 app.add_typer(guard.check, name="check")
+app.add_typer(bench.bench, name="bench")
 app.add_typer(guard.config, name="config")
 app.command()(guard.doctor)
