@@ -11,7 +11,8 @@ Nothing is edited: a correction is a further row of the same fact. A kill at any
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,17 @@ from clinical_jepa.store import arrays, census, quarantine, writing
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.census import Feed
 from clinical_jepa.store.crosswalk import Crosswalk, crosswalk
+from clinical_jepa.store.doubts import earliest, late
 from clinical_jepa.store.files import sweep
 from clinical_jepa.store.locks import writer_lock
 from clinical_jepa.store.manifest import Manifest
+from clinical_jepa.store.migration import migrate
+from clinical_jepa.store.parts import Appended, Known, Prepare, Work
+from clinical_jepa.store.parts import parts as grouped
 from clinical_jepa.store.reading import Result, followed, nothing, reread
 from clinical_jepa.store.seen import Seen
-from clinical_jepa.store.segments import SCHEMAS, read_segments
+from clinical_jepa.store.segments import IDS, read_segments
 from clinical_jepa.store.visible import View
-from clinical_jepa.store.writing import Appended, Known, Prepare
-
-_IDS = {"events": "event_id", "signals": "event_id", "images": "event_id", "quarantine": "rejection_id"}
 
 
 class Store:
@@ -61,6 +63,7 @@ class Store:
                     manifests.write(root, Manifest())
         if not manifests.exists(root):
             raise BadRequest(f"{root} holds no store; make one with: clinical-jepa ingest SOURCE --store {root}")
+        migrate(root)
         return cls(root, manifests.read(root))
 
     @property
@@ -78,7 +81,7 @@ class Store:
 
     def append(
         self,
-        batches: Sequence[SourceBatch],
+        batches: Iterable[SourceBatch],
         *,
         mode: Mode,
         now: Callable[[], int] | int,
@@ -88,19 +91,21 @@ class Store:
         """Adds what is new in the batches, in one commit or not at all; rows the store holds are counted as duplicates.
 
         Live rows become available when they are committed (``now``, read under the lock; never earlier than a live
-        commit before); rows of history keep their source's answer.
+        commit before); rows of history keep their source's answer, and are written while further batches are read.
         """
         clock = now if callable(now) else lambda: now
+        parts = grouped(batches) if mode == "history" else iter([list(batches)])
+        first = list(islice(parts, 2))  # a unit of ordinary size is read before other writers have to wait
         with self._guard, writer_lock(self.path):
             self._manifest = manifests.read(self.path)
             if file_hash is not None and self.has_file(file_hash):
-                return Appended(duplicates=sum(b.events.num_rows + len(b.signals) + len(b.images) for b in batches))
+                return Appended(duplicates=sum(_rows(batch) for part in chain(first, parts) for batch in part))
             known = Known(root=self.path, manifest=self._manifest, seen=self._known_ids(), crosswalk=self._crosswalk())
-            self._manifest, tables, added = writing.commit(
-                known, batches, mode=mode, now=clock, prepare=prepare, file_hash=file_hash
-            )
-            self._remember(tables)
-            return added
+            work = Work(known=known, mode=mode, now=clock, prepare=prepare)
+            self._manifest = writing.commit(work, chain(_drained(first), parts), file_hash=file_hash)
+            self._seen.add_all(work.ids)
+            self._seen_commit = self.watermark
+            return work.added
 
     def has_file(self, file_hash: str) -> bool:
         """Whether a file of this content was ingested."""
@@ -109,12 +114,8 @@ class Store:
     def compact(self) -> None:
         """Merges segments by time. No answer changes, whatever instant it is as of."""
         with self._guard, writer_lock(self.path):
-            manifest = manifests.read(self.path)
-            for kind in SCHEMAS:
-                if len(manifest.of(kind)) > 1:
-                    manifest = writing.compacted(self.path, manifest, kind)
-            self._manifest = writing.publish(self.path, manifest)
-            sweep(self.path, writing.FOLDERS, manifest.names())
+            self._manifest = writing.compact(self.path, manifests.read(self.path))
+            sweep(self.path, writing.FOLDERS, self._manifest.names())
 
     def drop_rejection(self, rejection_id: str) -> None:
         """Forgets one refusal; ``BadRequest`` where there is none of this id."""
@@ -131,16 +132,11 @@ class Store:
         available by then are late, are counted, and put their subjects into ``rewind``.
         """
         views, watermark = self._views()
-        rewind: dict[int, int] = {}
+        rewind = earliest(doubt for one in views.values() for doubt in one.corrected(since, until))
         late_rows = 0
-        for one in views.values():
-            doubts = list(one.corrected(since, until))
-            if known_commits is not None and known_commits < watermark:
-                late = one.late(since, known_commits)
-                late_rows += late.size
-                doubts += one.doubted(late)
-            for subject, instant in doubts:
-                rewind[subject] = min(instant, rewind.get(subject, instant))
+        if known_commits is not None and known_commits < watermark:
+            late_rows, doubts = late(views, since, known_commits)
+            rewind = earliest([*rewind.items(), *doubts.items()])
         return Arrivals(
             since=since,
             until=until,
@@ -150,6 +146,10 @@ class Store:
             watermark=watermark,
             **{kind: one.rows(since, until) for kind, one in views.items()},
         )
+
+    def owner(self, subject_id: int, as_of: int) -> int:
+        """Whom the rows of a subject belong to as known then: itself, unless it was merged into another."""
+        return self._views()[0]["events"].changes.owners.of(subject_id, as_of)
 
     def history(self, subject_id: int, *, as_of: int, since: int = BEGINNING) -> Arrivals:
         """One subject's rows of ``arrivals(since, as_of)``; nothing is late or rewound here."""
@@ -176,7 +176,7 @@ class Store:
 
     def samples(self, reference: str) -> np.ndarray:
         """The float32 array of a reference, read-only, mapped from disk."""
-        return arrays.samples(self.path, reference)
+        return arrays.samples(self.path, reference, self._manifest.arrays)
 
     def subjects(self, as_of: int) -> pa.Table:
         """A row per subject seen as of then: identifier, rows of each kind, and first and last available time."""
@@ -228,22 +228,25 @@ class Store:
 
     def _known_ids(self) -> Seen:
         """The row ids of all commits, under the writer's lock."""
-        for kind, column in _IDS.items():
-            later = self._manifest.of(kind, after=self._seen_commit)
-            rows = read_segments(self.path, kind, later, after=self._seen_commit, columns=[column, "commit"])
-            self._seen.add(rows[column])
+        for kind, column in IDS.items():
+            for later in self._manifest.of(kind, after=self._seen_commit):  # one by one: they may be many
+                rows = read_segments(self.path, kind, [later], after=self._seen_commit, columns=[column, "commit"])
+                self._seen.add(rows[column])
         self._seen_commit = self.watermark
         return self._seen
 
-    def _remember(self, tables: Mapping[str, pa.Table]) -> None:
-        """What this process has just written need not be read back."""
-        for kind, column in _IDS.items():
-            if kind in tables:
-                self._seen.add(tables[kind][column])
-        self._seen_commit = self.watermark
-
     def _read(self, read: Callable[[Manifest], Result]) -> Result:
         return reread(self.path, self._manifest, read)
+
+
+def _rows(batch: SourceBatch) -> int:
+    return batch.events.num_rows + len(batch.signals) + len(batch.images)
+
+
+def _drained(waiting: list[list[SourceBatch]]) -> Iterator[list[SourceBatch]]:
+    """The parts, none of which is kept once the next is taken."""
+    while waiting:
+        yield waiting.pop(0)
 
 
 def _origins(views: Mapping[str, View], until: int) -> dict[int, int]:

@@ -14,12 +14,28 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clinical_jepa.records.errors import BrokenStore
-from clinical_jepa.records.events import CROSSWALK, EVENTS, IMAGES, REJECTIONS, SIGNALS
-from clinical_jepa.store.files import write_whole
+from clinical_jepa.records.events import CROSSWALK, EVENTS, IMAGES, LINKS, REJECTIONS, RETRACTIONS, SIGNALS
+from clinical_jepa.store.changes import COMMIT
+from clinical_jepa.store.files import digest, verify, write_whole
 from clinical_jepa.store.manifest import Segment
 
-SCHEMAS = {"events": EVENTS, "signals": SIGNALS, "images": IMAGES, "quarantine": REJECTIONS, "crosswalk": CROSSWALK}
-COMMIT = pa.field("commit", pa.int64(), nullable=False)
+SCHEMAS = {
+    "events": EVENTS,
+    "signals": SIGNALS,
+    "images": IMAGES,
+    "retractions": RETRACTIONS,
+    "links": LINKS,
+    "quarantine": REJECTIONS,
+    "crosswalk": CROSSWALK,
+}
+IDS = {
+    "events": "event_id",
+    "signals": "event_id",
+    "images": "event_id",
+    "retractions": "change_id",
+    "links": "change_id",
+    "quarantine": "rejection_id",
+}
 SEGMENT_ROWS = 500_000  # of a compacted segment: some tens of MB
 
 
@@ -49,6 +65,7 @@ def write_segment(root: Path, kind: str, stem: str, table: pa.Table) -> Segment:
         last_commit=commits["max"],
         min_available=available["min"],
         max_available=available["max"],
+        digest=digest(root / name),
     )
 
 
@@ -64,7 +81,10 @@ def read_segments(
 
 def _read(root: Path, segment: Segment, schema: pa.Schema, after: int) -> pa.Table:
     try:
-        table = pq.read_table(root / segment.name, columns=schema.names, page_checksum_verification=True).cast(schema)
+        verify(root / segment.name, segment.digest)
+        table = complete(
+            pq.ParquetFile(root / segment.name, page_checksum_verification=True).read(schema.names), schema
+        )
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
@@ -76,10 +96,18 @@ def _read(root: Path, segment: Segment, schema: pa.Schema, after: int) -> pa.Tab
     return table
 
 
+def complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of ``schema``; null where the table was written before a column was known."""
+    for field in schema:
+        if field.nullable and field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select(schema.names).cast(schema)
+
+
 def merged(root: Path, kind: str, stem: str, segments: Sequence[Segment]) -> list[Segment]:
     """The same rows in segments by time of at most ``SEGMENT_ROWS``; the old files stay until they are swept."""
     table = read_segments(root, kind, segments)
-    if "available_time" in table.column_names:
+    if "event_id" in table.column_names:
         order = ["available_time", "time", "event_id"]  # of a view, so that reading it needs no sorting
         table = table.sort_by([(column, "ascending") for column in order])
     return [
