@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
-from clinical_jepa.intake.allowed import require
+from clinical_jepa.intake.allowed import require, require_secrecy
 from clinical_jepa.intake.waiting import Manners, told
 from clinical_jepa.records.errors import FetchFailed
 
@@ -101,7 +101,10 @@ def ask(door: Door, question: Question, into: Path | None = None) -> Answer:
     """
     require(question.url, door.bases)
     failures = waits = 0
-    token = door.tokens.token() if door.tokens is not None and question.authorised else None
+    token = None
+    if door.tokens is not None and question.authorised:
+        require_secrecy(question.url)
+        token = door.tokens.token()
     renewed = False
     while True:
         outcome = _once(door, question, token, into)
@@ -111,6 +114,8 @@ def ask(door: Door, question: Question, into: Path | None = None) -> Answer:
             if outcome.status == 401 and token is not None and door.tokens is not None and not renewed:
                 token, renewed = door.tokens.token(refused=token), True
                 continue
+            if outcome.status == 401:  # whatever is asked next, it is not answered either
+                raise FetchFailed(_refusal(question, outcome))
             raise Refused(_refusal(question, outcome), outcome.status)
         failures, waits = failures + (outcome.told_s is None), waits + (outcome.told_s is not None)
         _wait(door, question, outcome, failures=failures, waits=waits)
