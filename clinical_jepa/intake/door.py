@@ -75,10 +75,19 @@ class _Trouble:
 
     why: str
     told_s: float | None = None
+    status: int = 0
 
 
 class Refused(FetchFailed):
     """The server answered, with a status that waiting does not change."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Unanswered(FetchFailed):
+    """Patience is at its end. ``status`` is the last one; 0 where there was no answer at all."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -131,9 +140,10 @@ def _wait(door: Door, question: Question, trouble: _Trouble, *, failures: int, w
     seconds = manners.backoff(failures) if trouble.told_s is None else trouble.told_s
     if failures >= manners.tries or waits > manners.told_waits or seconds > manners.longest_wait_s:
         told_so = f", and asks to be left alone for {seconds:.0f} s" if trouble.told_s is not None else ""
-        raise FetchFailed(
+        raise Unanswered(
             f"{question.what}: {host(question.url)} {trouble.why}{told_so} (tried {failures + waits} times). "
-            "What had come is kept; run the same command again later"
+            "What had come is kept; run the same command again later",
+            trouble.status,
         )
     door.sleep(seconds)
 
@@ -181,7 +191,7 @@ class _Broken(Exception):
 def _received(door: Door, question: Question, response: httpx.Response, into: Path | None) -> Answer | _Trouble:
     status, headers = response.status_code, {key.lower(): value for key, value in response.headers.items()}
     if status in PASSING and status not in question.fine:
-        return _Trouble(why=f"answers {status}", told_s=told(headers))
+        return _Trouble(why=f"answers {status}", told_s=told(headers), status=status)
     chunks = _decoded(response, headers, until=door.clock() + door.manners.answer_s, clock=door.clock)
     if into is not None and status in question.fine:
         with into.open("wb") as file:

@@ -80,7 +80,7 @@ class State:
         with self.db:
             self.db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", rows)
             if receipt is not None:
-                self._receive(receipt)
+                self.receive(receipt)
 
     def listed(self, kind: str, run: int) -> int:
         """How many resources of a type were listed in ``run``."""
@@ -100,7 +100,7 @@ class State:
         """These are gone from the server; the file of ``receipt`` says so."""
         with self.db:
             self.db.executemany("DELETE FROM seen WHERE kind = ? AND id = ?", [(kind, one) for one in ids])
-            self._receive(receipt)
+            self.receive(receipt)
 
     def receipts(self) -> list[Receipt]:
         """Every file that came, by name."""
@@ -110,7 +110,8 @@ class State:
             for file, at, date, size, entries in rows
         ]
 
-    def _receive(self, receipt: Receipt) -> None:
+    def receive(self, receipt: Receipt) -> None:
+        """Part of another commit: a file that came."""
         row = (receipt.file, receipt.received_at, receipt.server_date, receipt.size, receipt.entries)
         self.db.execute("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?, ?)", row)
 

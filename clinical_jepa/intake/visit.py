@@ -55,6 +55,11 @@ def folder_of(root: Path, base: str) -> Path:
     return root / f"{re.sub(r'[^A-Za-z0-9.-]', '_', host(base))}-{mark}"
 
 
-def named(kind: str, body: bytes, suffix: str = ".json") -> str:
+def named(kind: str, body: bytes) -> str:
+    """The file name of a JSON document of this type and content."""
+    return file_name(kind, hashlib.blake2b(body, digest_size=10).hexdigest(), ".json")
+
+
+def file_name(kind: str, digest: str, suffix: str) -> str:
     """A file name of type and content. Types come first: readers look up patients and encounters by it."""
-    return f"{re.sub(r'[^A-Za-z]', '', kind)}-{hashlib.blake2b(body, digest_size=10).hexdigest()}{suffix}"
+    return f"{re.sub(r'[^A-Za-z]', '', kind)}-{digest}{suffix}"

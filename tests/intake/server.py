@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +30,9 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """``cut``: so many bytes of the body are sent, then the line is dead; ``unsized``: its length is not said."""
+    """``cut``: so many bytes of the body are sent, then the line is dead (negative: before the first byte of the answer);
+    ``unsized``: the length of the body is not said.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -97,10 +100,17 @@ def serving(site: Site) -> Iterator[Site]:
             )
             self._send(site.reply(request))
 
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):  # a client that hangs up is no fault of the server
+                super().handle()
+
         do_GET = do_POST = do_DELETE = do_HEAD = _any
 
         def _send(self, reply: Reply) -> None:
             time.sleep(reply.delay_s)
+            if reply.cut is not None and reply.cut < 0:
+                self.close_connection = True
+                return
             sent = reply.body if reply.cut is None else reply.body[: reply.cut]
             try:
                 self.send_response(reply.status)
@@ -163,8 +173,8 @@ def silent_half(reply: Reply) -> Reply:
 
 
 def dead(reply: Reply) -> Reply:
-    """The line dies before the body."""
-    return replace(reply, cut=0)
+    """The line dies without a word."""
+    return replace(reply, cut=-1)
 
 
 def later(clock: datetime, seconds: float) -> datetime:
