@@ -10,7 +10,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
@@ -47,7 +46,8 @@ class Door:
 class Question:
     """``what`` names it in messages; ``fine`` are the statuses that end it; ``content`` is made anew for each try.
 
-    ``whole`` says whether the body is complete, where HTTP itself cannot tell.
+    ``whole`` says whether the body is complete, where HTTP itself cannot tell. ``more`` are headers made anew for each try.
+    ``raw``: the bytes are wanted as they travel.
     """
 
     url: str
@@ -58,6 +58,8 @@ class Question:
     fine: frozenset[int] = frozenset({200})
     authorised: bool = True
     whole: Callable[[bytes], bool] | None = None
+    more: Callable[[], Mapping[str, str]] = dict
+    raw: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +104,12 @@ def client(manners: Manners, *, ca_file: str = "") -> httpx.Client:
     return httpx.Client(timeout=manners.timeout_s, follow_redirects=False, trust_env=False, verify=verify)
 
 
-def ask(door: Door, question: Question, into: Path | None = None) -> Answer:
-    """The answer with one of the ``fine`` statuses, its body in ``into`` where that is given.
+# makes the file that a body goes into, by status and headers; anew for each try
+Opens = Callable[[int, Mapping[str, str]], BinaryIO]
+
+
+def ask(door: Door, question: Question, into: Opens | None = None) -> Answer:
+    """The answer with one of the ``fine`` statuses, its body in the file that ``into`` opens where that is given.
 
     ``BadRequest`` for an address that is not allowed, ``Refused`` for a status that waiting does not change, ``FetchFailed``
     when patience is at its end.
@@ -170,8 +176,9 @@ def issue_codes(body: bytes) -> list[str]:
     return sorted({code for code in codes if isinstance(code, str) and re.fullmatch(r"[a-z_-]{1,40}", code)})
 
 
-def _once(door: Door, question: Question, token: str | None, into: Path | None) -> Answer | _Trouble:
-    headers = {"Accept-Encoding": "gzip", **question.headers}
+def _once(door: Door, question: Question, token: str | None, into: Opens | None) -> Answer | _Trouble:
+    encoding = {"Accept-Encoding": "identity" if question.raw else "gzip"}
+    headers = {**encoding, **question.headers, **question.more()}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     content = None if question.content is None else question.content()
@@ -180,21 +187,22 @@ def _once(door: Door, question: Question, token: str | None, into: Path | None) 
             return _received(door, question, response, into)
     except httpx.TransportError as error:
         return _Trouble(why=f"could not be read ({type(error).__name__})")
-    except _Broken as error:
+    except Broken as error:
         return _Trouble(why=f"sent an answer that {error}")
 
 
-class _Broken(Exception):
-    """An answer that is not what its own headers say."""
+class Broken(Exception):
+    """An answer that is not what its own headers say; it is asked for again."""
 
 
-def _received(door: Door, question: Question, response: httpx.Response, into: Path | None) -> Answer | _Trouble:
+def _received(door: Door, question: Question, response: httpx.Response, into: Opens | None) -> Answer | _Trouble:
     status, headers = response.status_code, {key.lower(): value for key, value in response.headers.items()}
     if status in PASSING and status not in question.fine:
         return _Trouble(why=f"answers {status}", told_s=told(headers), status=status)
-    chunks = _decoded(response, headers, until=door.clock() + door.manners.answer_s, clock=door.clock)
+    coded = {} if question.raw else headers
+    chunks = _decoded(response, coded, until=door.clock() + door.manners.answer_s, clock=door.clock)
     if into is not None and status in question.fine:
-        with into.open("wb") as file:
+        with into(status, headers) as file:
             _write(chunks, file)
         return Answer(status=status, headers=headers)
     body = bytearray()
@@ -218,14 +226,14 @@ def _decoded(
     """The body's bytes, gzip undone; raises where they end before gzip does, or come too slowly."""
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip", ""):
-        raise _Broken("is encoded in a way that was not asked for")
+        raise Broken("is encoded in a way that was not asked for")
     unzip = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     for raw in response.iter_raw():
         if clock() > until:
-            raise _Broken("comes too slowly")
+            raise Broken("comes too slowly")
         try:
             yield raw if unzip is None else unzip.decompress(raw)
         except zlib.error as error:
-            raise _Broken("cannot be decompressed") from error
+            raise Broken("cannot be decompressed") from error
     if unzip is not None and not unzip.eof:
-        raise _Broken("ends before its compression does")
+        raise Broken("ends before its compression does")

@@ -208,9 +208,8 @@ def _fetch(visit: Visit, current: Standing, manifest: Manifest, named: Named) ->
 
 
 def _adopt(visit: Visit, part: Path, name: str, seen: Look) -> Receipt:
-    visit.folder.mkdir(parents=True, exist_ok=True)
     size = part.stat().st_size
-    return visit.receipt(spool.adopt(part, visit.folder / name), size=size, entries=seen.lines)
+    return visit.receipt(spool.adopt(part, visit.begin() / name), size=size, entries=seen.lines)
 
 
 def _problem(named: Named, seen: Look) -> str:
@@ -225,7 +224,7 @@ def _read(visit: Visit, url: str, part: Path, named: Named, *, authorised: bool)
     fine = frozenset({200}) | _GONE
     question = Question(url=url, what=f"{named.kind} file", headers=headers, fine=fine, authorised=authorised)
     for _ in range(visit.door.manners.tries):
-        if ask(visit.door, question, part).status in _GONE:
+        if ask(visit.door, question, lambda *_: part.open("wb")).status in _GONE:
             raise _Expired
         seen = export_files.look(part, named)
         if seen is not None:

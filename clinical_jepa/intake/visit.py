@@ -19,7 +19,10 @@ Tell = Callable[[int, int], None]  # done, in all
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """``base`` without a slash at its end; ``now`` in seconds of wall time; ``run`` names the folder of its files."""
+    """``base`` without a slash at its end; ``now`` in seconds of wall time; ``run`` names the folder of its files.
+
+    ``capability``: the server's CapabilityStatement, kept beside them, which tells a reader their version of FHIR.
+    """
 
     door: Door
     base: str
@@ -27,15 +30,23 @@ class Visit:
     run: int
     now: Callable[[], float]
     tell: Tell = lambda done, total: None
+    capability: bytes | None = None
 
     @property
     def folder(self) -> Path:
-        """Where the files of this run lie; it appears with the first of them."""
+        """Where the files of this run lie; it appears with the first of them (``begin``)."""
         return self.state.folder / f"{self.run:06d}"
+
+    def begin(self) -> Path:
+        """The folder, made, with what describes the server in it."""
+        if self.capability is not None and not self.folder.is_dir():
+            spool.put(self.folder, named("CapabilityStatement", self.capability), self.capability)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder
 
     def keep(self, name: str, body: bytes, *, entries: int, answer: Answer | None = None) -> Receipt:
         """``body``, durable, as a file of this run; its receipt is committed by the caller, afterwards."""
-        path, _ = spool.put(self.folder, name, body)
+        path, _ = spool.put(self.begin(), name, body)
         return self.receipt(path, size=len(body), entries=entries, answer=answer)
 
     def receipt(self, path: Path, *, size: int, entries: int, answer: Answer | None = None) -> Receipt:

@@ -53,6 +53,8 @@ class Clinic:
         if other is not None:
             return other
         _, _, kind, *name = request.path.split("/")
+        if kind == "metadata":
+            return json_reply({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"})
         if name:
             found = self.held.get((kind, name[0]))
             return json_reply(found) if found is not None else json_reply({"resourceType": "OperationOutcome"}, 404)
