@@ -5,6 +5,7 @@ No message of this module holds a path, a query, a header or a body: they may na
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import zlib
@@ -100,6 +101,8 @@ def client(manners: Manners, *, ca_file: str = "") -> httpx.Client:
     """A client that follows no redirect and heeds no proxy of the environment. ``ca_file``: the site's own authority."""
     import ssl
 
+    for name in ("httpx", "httpcore"):  # at lower levels they write addresses and headers into logs
+        logging.getLogger(name).setLevel(logging.WARNING)
     verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
     return httpx.Client(timeout=manners.timeout_s, follow_redirects=False, trust_env=False, verify=verify)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ def is_resource(body: bytes) -> bool:
 
 def read(body: bytes) -> Page:
     """The page in ``body``, which ``is_searchset``. An entry of a strange shape counts as nameless: the bytes are kept."""
-    bundle = orjson.loads(body)
+    bundle = _loaded(body) or {}
     digests: dict[tuple[str, str], str] = {}
     nameless, warnings, newest = 0, 0, None
     for entry in _listed(bundle, "entry"):
@@ -71,7 +72,16 @@ def read(body: bytes) -> Page:
 
 def digest(resource: Json) -> str:
     """A short name of everything a resource says: version numbers and dates of servers are not to be relied on."""
-    return hashlib.blake2b(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+    try:
+        plain = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # characters or numbers that are none of JSON's
+        plain = json.dumps(resource, sort_keys=True).encode()
+    return hashlib.blake2b(plain, digest_size=8).hexdigest()
+
+
+def digest_of(body: bytes) -> str:
+    """The digest of the one resource in ``body``, which ``is_resource``."""
+    return digest(_loaded(body) or {})
 
 
 def updated(resource: Json) -> datetime | None:
@@ -111,8 +121,16 @@ def _listed(bundle: Json, key: str) -> list[Json]:
 
 
 def _loaded(body: bytes) -> Json | None:
+    """The JSON object in ``body``; None where there is none.
+
+    A character or number that is none of JSON's must not hide the page it is on, nor those after it: ``ingest`` says what
+    is wrong with the resource.
+    """
     try:
         loaded = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return None
+        try:
+            loaded = json.loads(body.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            return None
     return loaded if isinstance(loaded, dict) else None

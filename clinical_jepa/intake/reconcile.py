@@ -13,7 +13,7 @@ from urllib.parse import quote
 import orjson
 
 from clinical_jepa.intake.door import Answer, Question, ask
-from clinical_jepa.intake.fhir_pages import digest, is_resource, written
+from clinical_jepa.intake.fhir_pages import digest_of, is_resource, written
 from clinical_jepa.intake.visit import Visit, named
 from clinical_jepa.intake.waiting import http_date
 
@@ -80,7 +80,7 @@ def _ask_each(visit: Visit, kind: str, missing: Sequence[str]) -> tuple[list[str
 
 
 def _still_there(visit: Visit, kind: str, one: str, answer: Answer) -> bool:
-    key, mark = (kind, one), digest(orjson.loads(answer.body))
+    key, mark = (kind, one), digest_of(answer.body)
     changed = visit.state.digests([key]).get(key) != mark
     receipt = visit.keep(named(kind, answer.body), answer.body, entries=1, answer=answer) if changed else None
     visit.state.note({key: mark}, visit.run, receipt)

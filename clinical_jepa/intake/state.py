@@ -5,14 +5,14 @@ Losing the file loses no record: the next run reads everything again, and what i
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from clinical_jepa.records.errors import BadRequest, FetchFailed
+from clinical_jepa.intake.alone import alone
+from clinical_jepa.records.errors import FetchFailed
 
 FILE = "state.sqlite"
 Key = tuple[str, str]  # type, id
@@ -122,12 +122,7 @@ def opened(folder: Path) -> Iterator[State]:
 
     ``BadRequest`` where another fetch of the same source is under way.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "fetch.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadRequest(f"another fetch into {folder} is under way; nothing was asked") from error
+    with alone(folder):
         db = sqlite3.connect(folder / FILE)
         try:
             db.execute("PRAGMA synchronous = FULL")

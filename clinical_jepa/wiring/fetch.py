@@ -49,8 +49,9 @@ def fhir(
             deletions=Deletions(accepted=accept_deletions, hidden=hidden),
         )
         reports = poll(visit, polling)
+        unknown = not visit.state.count("Patient")
     notes = [f"{one.type}: {note}" for one in reports for note in one.notes] + _narrower(hidden)
-    if "Patient" not in wanted:
+    if unknown and "Patient" not in wanted:
         notes.append(
             "Patient was not asked for: subjects go by the server's own ids, unless they are in the store already"
         )
@@ -84,6 +85,7 @@ def pull(
 ) -> dict[str, Any]:
     """An open data set, from its publisher, a mirror at ``base``, or the folder ``source``."""
     from clinical_jepa.intake import pull as puller
+    from clinical_jepa.intake.alone import alone
     from clinical_jepa.intake.datasets import data_set
     from clinical_jepa.intake.door import Door, client
     from clinical_jepa.intake.waiting import Manners
@@ -92,10 +94,10 @@ def pull(
     if base:
         wanted = replace(wanted, base=base.rstrip("/") + "/")
     folder, tell = to or Path("data") / name, progress or (lambda done, total: None)
-    if source is not None:
-        report = puller.copy(wanted, source, folder, tell)
-    else:
-        with client(Manners()) as asks:
+    with alone(folder), client(Manners()) as asks:
+        if source is not None:
+            report = puller.copy(wanted, source, folder, tell)
+        else:
             report = puller.pull(Door(client=asks, bases=(wanted.base,)), wanted, folder, tell)
     notes = [f"not in the folder: {one}" for one in report.missing]
     return {

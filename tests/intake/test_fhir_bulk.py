@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clinical_jepa.intake import fhir_bulk, state, visit
+from clinical_jepa.intake import fhir_bulk, spool, state, visit
 from clinical_jepa.intake.fhir_bulk import Exporting, ExportReport
 from clinical_jepa.records.errors import BadRequest, FetchFailed
 from tests.intake.bulk_site import Bulk
@@ -66,6 +67,7 @@ def test_an_export_comes_whole_and_is_cleaned_up(bulk: Bulk, caller: Caller) -> 
     assert (bulk.deleted_jobs, caller.waits) == (["1"], [5.0])
 
 
+@fault("deletion", "the server's own file of deletions is kept")
 @pytest.mark.parametrize("level", ["", "Patient", "Group/ward-7"])
 def test_the_next_export_begins_at_the_last_ones_transaction_time(bulk: Bulk, caller: Caller, level: str) -> None:
     exported(caller, level=level, types=["Observation"])
@@ -258,6 +260,20 @@ def test_files_that_are_here_are_not_fetched_again(bulk: Bulk, caller: Caller) -
     assert [name for name in fetched if "." in name] == [
         *("Observation.0", "Observation.1", "Observation.1", "Observation.2", "Patient.0")
     ]
+
+
+@fault("disk full", "stops; nothing half-written stays; the next run goes on with the same export")
+def test_a_full_disk_leaves_nothing_half(bulk: Bulk, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spool, "adopt", full)
+    with pytest.raises(OSError, match="No space left"):
+        exported(caller)
+    assert caller.files() == {}
+    monkeypatch.undo()
+    exported(caller)
+    assert (lines(caller), len(bulk.asked)) == (all_lines(bulk.clinic), 1)
 
 
 @fault("never ready", "stops when patience ends; the next run waits on, for the same export")

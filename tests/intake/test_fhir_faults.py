@@ -374,6 +374,7 @@ SEQUENCE = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sequence=SEQUENCE)
 def test_any_sequence_of_faults_recovered_from_is_as_if_none_had_been(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import pytest
 
 from clinical_jepa.intake.reconcile import Deletions
 from tests.intake.fhir_site import Caller, Clinic
-from tests.intake.server import NOON, Request
+from tests.intake.server import NOON, Reply, Request
 
 WEEK = 7 * 86_400.0
 
@@ -33,6 +34,7 @@ def test_a_poll_without_changes_leaves_no_file(clinic: Clinic, caller: Caller) -
     assert caller.files() == before
 
 
+@pytest.mark.fault(source="fhir-server", fault="correction", ends="comes as a new version beside the first")
 def test_a_poll_asks_from_the_cursor_with_overlap(clinic: Clinic, caller: Caller) -> None:
     clinic.put("Observation", "a", NOON - timedelta(hours=1), status="final")
     caller.poll()
@@ -43,6 +45,9 @@ def test_a_poll_asks_from_the_cursor_with_overlap(clinic: Clinic, caller: Caller
     assert (report.new, sorted(caller.resources())) == (2, ["Observation/a/1", "Observation/a/2", "Observation/b/1"])
 
 
+@pytest.mark.fault(
+    source="fhir-server", fault="deletion", ends="found by the next full reading, told once as a deletion"
+)
 def test_a_full_reading_is_due_after_a_while_and_finds_what_is_gone(clinic: Clinic, caller: Caller) -> None:
     clinic.fill("Observation", 25)
     caller.poll()
@@ -162,3 +167,37 @@ def test_receipts_tell_when_each_file_came_by_both_clocks(clinic: Clinic, caller
         ("2026-01-05T12:00:03.500Z", "Mon, 05 Jan 2026 12:00:00 GMT")
     }
     assert sorted(receipt.entries for receipt in receipts) == [2, 10]
+
+
+@pytest.mark.fault(
+    source="fhir-server", fault="characters that are none", ends="kept as they came; the pages after it come too"
+)
+def test_a_page_that_is_not_quite_json_hides_no_other(clinic: Clinic, caller: Caller) -> None:
+    clinic.fill("Observation", 25)
+    sound = clinic.answer
+
+    def spoilt(request: Request) -> Reply:
+        reply = sound(request)
+        return replace(
+            reply, body=reply.body.replace(b'"observation-003","', b'"observation-003","n":NaN,"w":"\xff\xfe","')
+        )
+
+    clinic.site.answer = spoilt
+    (report,) = caller.poll()
+    assert (report.new, report.pages, report.problem) == (25, 3, "")
+    assert any(b"\xff\xfe" in body for body in caller.files().values())
+    assert [report.new for report in caller.poll(full=True)] == [0]
+
+
+def test_nothing_of_an_address_or_a_header_is_logged(
+    clinic: Clinic, caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    from clinical_jepa.intake.door import client
+
+    caplog.set_level(logging.DEBUG)
+    with client(caller.manners) as asks:
+        clinic.fill("Observation", 3)
+        asks.get(f"{clinic.site.url}/fhir/Observation/observation-001", headers={"Authorization": "Bearer secret"})
+    assert clinic.site.asked("observation-001")
+    assert "observation-001" not in caplog.text
+    assert "secret" not in caplog.text

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from clinical_jepa.cli.app import app
 from clinical_jepa.records.errors import BadRequest, FetchFailed
 from tests.intake.bulk_site import Bulk
 from tests.intake.fhir_site import Clinic
-from tests.intake.server import NOON, Reply, bent, json_reply, serving
+from tests.intake.server import NOON, Answering, Reply, Request, json_reply, serving
 from tests.intake.smart_site import RSA, Guard, pem
 
 EXAMPLES = Path(__file__).parents[2] / "clinical_jepa" / "sources" / "fhir" / "examples" / "ward"
@@ -174,36 +175,59 @@ def test_a_key_that_is_not_there_is_said_without_showing_it(
     assert secret is None or secret not in str(refused.exception)
 
 
+def killed(ward: Clinic, folder: Path, *verb: str, stall: str) -> None:
+    """The verb in a process of its own, killed while the server keeps it waiting at an address with ``stall`` in it."""
+    held = [True]
+
+    def stalled(request: Request, sound: Answering) -> Reply | None:
+        if stall in f"{request.path}?{request.query}" and held.pop():
+            return replace(sound(request), delay_s=20.0)
+        return None
+
+    ward.site.faults = [stalled]
+    program = [sys.executable, "-c", "from clinical_jepa.cli import main; main()", *verb]
+    process = subprocess.Popen(program, cwd=folder, env=os.environ, stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while held:
+        assert time.monotonic() < until
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
 @pytest.mark.fault(
     source="fhir-bulk",
     fault="kill -9 in the middle",
     ends="goes on where it was: files that are here are not fetched again",
 )
 def test_an_export_killed_in_the_middle_goes_on(ward: Clinic, tmp_path: Path) -> None:
-    bulk = Bulk(clinic=ward, polls=0)
-    ward.extra = bulk.answer
-    stalled = bent("/job/1/Observation.0", lambda reply: Reply(body=reply.body, delay_s=20.0))
-    ward.site.faults = [stalled]
-    base = f"{ward.site.url}/fhir"
-    program = [sys.executable, "-c", "from clinical_jepa.cli import main; main()", "fetch", "fhir-bulk", base]
-    process = subprocess.Popen(program, cwd=tmp_path, env=os.environ, stderr=subprocess.PIPE)
-    until = time.monotonic() + 60
-    while not ward.site.asked("Observation.0"):
-        assert time.monotonic() < until
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    ward.extra = Bulk(clinic=ward, polls=0).answer
+    verb = ("fetch", "fhir-bulk", f"{ward.site.url}/fhir")
+    killed(ward, tmp_path, *verb, stall="/job/1/Observation.0")
     before = {path.name for path in (tmp_path / "spool").rglob("*.ndjson")}
     assert before
-    done = typed("fetch", "fhir-bulk", base, "--json")
+    done = typed(*verb, "--json")
     assert done.exit_code == 0, done.output
-    summary = json.loads(done.output)["export"]
-    assert summary["kept"] == len(before)
+    assert json.loads(done.output)["export"]["kept"] == len(before)
     fetched = [path for path in ward.site.asked("/job/1/") if "." in path]
     assert len(fetched) == len(set(fetched)) + 1  # the one under way, twice
     lines = b"".join(path.read_bytes() for path in (tmp_path / "spool").rglob("*.ndjson")).splitlines()
     assert sorted(lines) == sorted(orjson.dumps(body) for body in ward.held.values())
+
+
+@pytest.mark.fault(source="fhir-server", fault="kill -9 in the middle", ends="pages that are here are not kept twice")
+def test_a_poll_killed_in_the_middle_goes_on(ward: Clinic, tmp_path: Path) -> None:
+    ward.fill("Observation", 450)
+    verb = ("fetch", "fhir", f"{ward.site.url}/fhir", "--types", "Patient,Observation")
+    killed(ward, tmp_path, *verb, stall="'offset': '200'")
+    before = [path.name for path in (tmp_path / "spool").rglob("*-*.json")]
+    assert len(before) == 3  # statement, patients, the first page
+    assert typed(*verb).exit_code == 0
+    calm = typed(*verb, "--spool", "calm")
+    assert calm.exit_code == 0
+    after = sorted(path.name for path in (tmp_path / "spool").rglob("*-*.json") if "Capability" not in path.name)
+    assert after == sorted(path.name for path in (tmp_path / "calm").rglob("*-*.json") if "Capability" not in path.name)
 
 
 def test_a_server_that_is_gone_ends_with_a_message(ward: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
