@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import posixpath
 from collections.abc import Iterable
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -27,6 +28,13 @@ def require(url: str, bases: Iterable[str]) -> str:
     )
 
 
+def require_secrecy(url: str) -> None:
+    """``BadRequest`` where a token sent to ``url`` could be read on its way: plain http beyond this machine."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not _loopback(parts.hostname or ""):
+        raise BadRequest(f"{parts.hostname} is asked without encryption: an access token is not sent there; use https")
+
+
 def _parts(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
@@ -46,3 +54,10 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
 
 def _path(parts: SplitResult) -> str:
     return posixpath.normpath("/" + unquote(unquote(parts.path)).replace("\\", "/").lstrip("/"))
+
+
+def _loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -35,6 +35,15 @@ def put(folder: Path, name: str, content: bytes) -> tuple[Path, bool]:
     return path, True
 
 
+def adopt(part: Path, path: Path) -> Path:
+    """``part``, written beside it, becomes ``path``: durable, under a name that stands for its content."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    sync(path.parent)
+    return path
+
+
 def sync(folder: Path) -> None:
     """The names in ``folder`` outlive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -70,6 +70,20 @@ class Flows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """What may be fetched from FHIR servers, and as whom."""
+
+    bases: str = ""  # addresses at and below which servers may be asked, with commas between; nothing else is
+    client_id: str = ""  # of SMART Backend Services; empty: without credentials
+    key_variable: str = "SMART_PRIVATE_KEY"  # which variable holds the private key (PEM or JWK), or its file's name
+    key_id: str = ""  # how the server knows the key; empty: as the JWK says, else its thumbprint
+    scope: str = "system/*.rs"
+    ca_file: str = ""  # certificates of the site's own authority
+    overlap_s: float = 300.0  # how far before its cursor a poll begins
+    reconcile_days: float = 7.0  # after so long a poll reads everything again and finds what is gone
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     site: Site = Site()
     paths: Paths = Paths()
@@ -78,6 +92,7 @@ class Settings:
     delivery: Delivery = Delivery()
     web: Web = Web()
     flows: Flows = Flows()
+    fetch: Fetch = Fetch()
 
 
 SECRETS = ("site.identity_key", "web.secret")

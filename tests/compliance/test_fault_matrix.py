@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from compliance import fault_matrix
+from tests import faults
 from tests.conftest import ROOT
 
 MARKED = """
@@ -56,14 +57,32 @@ def test_a_run_becomes_a_table(tmp_path: Path) -> None:
     ]
 
 
+class Item:
+    """As much of a test as the hook looks at."""
+
+    nodeid = "tests/test_a.py::test_a"
+
+    def __init__(self, *arguments: object, **said: object) -> None:
+        self.mark, self.user_properties = pytest.mark.fault(*arguments, **said).mark, []
+
+    def iter_markers(self, name: str) -> list[pytest.Mark]:
+        return [self.mark] if name == "fault" else []
+
+
 @pytest.mark.parametrize(
-    "said",
-    ['source="a", fault="b"', '"a", "b", "c"', 'source="a", fault="b", ends=""', 'source="a", fault="b", end="c"'],
+    ("arguments", "said"),
+    [
+        ((), {"source": "a", "fault": "b"}),
+        (("a", "b", "c"), {}),
+        ((), {"source": "a", "fault": "b", "ends": ""}),
+        ((), {"source": "a", "fault": "b", "ends": "two\nlines"}),
+        ((), {"source": "a", "fault": "b", "ends": "c", "more": "d"}),
+        ((), {"source": "a", "fault": 429, "ends": "c"}),
+    ],
 )
-def test_a_mark_that_says_too_little_stops_the_run(tmp_path: Path, said: str) -> None:
-    status, _, output = run(tmp_path, f"import pytest\n@pytest.mark.fault({said})\ndef test_a(): pass\n")
-    assert status == 4, output
-    assert "a fault is marked as fault(source=…, fault=…, ends=…)" in output
+def test_a_mark_that_says_too_little_stops_the_run(arguments: tuple[object, ...], said: dict[str, object]) -> None:
+    with pytest.raises(pytest.UsageError, match=r"test_a: a fault is marked as fault\(source=…, fault=…, ends=…\)"):
+        faults.pytest_collection_modifyitems([Item(*arguments, **said)])  # type: ignore[list-item]
 
 
 def test_the_file_is_written_and_the_exit_status_says_whether_all_is_well(tmp_path: Path) -> None:

@@ -72,7 +72,9 @@ def needed(path: Path) -> list[Path]:
     """The files that must be looked through before ``path`` is read."""
     kind = _kind(path)
     wanted = {"Patient"} | ({"Encounter"} if kind in ("Patient", "Condition") else set())
-    beside = {file for file in path.parent.glob("*.ndjson*") if _kind(file) in wanted}
+    beside = {
+        file for pattern in ("*.ndjson*", "*.json*") for file in path.parent.glob(pattern) if _kind(file) in wanted
+    }
     return sorted(beside | ({path} if kind not in _ONE_TYPE or kind == "MedicationAdministration" else set()))
 
 
