@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import data, guard, learn, live
+from clinical_jepa.cli import data, guard, learn, live, receive
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command()(guard.demo)
 app.command()(data.simulate)
 app.command()(data.ingest)
+app.add_typer(receive.receive, name="receive")
 app.add_typer(data.quarantine, name="quarantine")
 app.command()(data.subjects)
 app.command()(data.timeline)

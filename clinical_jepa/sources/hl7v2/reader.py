@@ -1,0 +1,157 @@
+"""Reads HL7 v2 files: ``.hl7`` and ``.mllp``, with one message or many. Every message is read by itself.
+
+What a message says is kept whole or refused by piece: a damaged OBX costs that result, a message without a patient costs
+the message, and the rest of the file goes on. Refusals keep the bytes of their message, so that a mended one can be replayed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clinical_jepa.records.batch import Identity, SourceBatch, SubjectLink
+from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.hl7v2 import merges, results, stays
+from clinical_jepa.sources.hl7v2.envelope import Piece, pieces
+from clinical_jepa.sources.hl7v2.frame import Frame, Ignored, Link, Outcome, Placed, Refusal, frame
+from clinical_jepa.sources.hl7v2.message import Unreadable, parse
+from clinical_jepa.sources.rows import Origin, Rows
+
+SOURCE = "hl7v2"
+BATCH_ROWS = 100_000
+
+_SUFFIXES = (".hl7", ".mllp")
+_STARTS = (b"MSH", b"FHS", b"BHS", b"\x0bMSH", b"\x0bFHS", b"\x0bBHS")
+_RESULTS = ("ORU", "OUL")
+_ALARMS = ("R40", "R41", "R42")  # IHE alarm reports travel as ORU, and are no results
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """One file under way."""
+
+    file: str  # as rejections name it
+    context: ReadContext
+    rows: Rows = field(default_factory=Rows)
+    identities: dict[str, Identity] = field(default_factory=dict)
+    links: list[SubjectLink] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+
+def find(root: Path) -> list[Path]:
+    """The HL7 files at or below ``root``, by name; a file named by itself also where only its content says that it is one."""
+    if root.is_file():
+        return [root] if root.suffix.lower() in _SUFFIXES or _begins(root) else []
+    files = (path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    return sorted(path for path in files if not path.name.startswith("."))
+
+
+def parts(path: Path) -> list[Path]:
+    """The file alone: a message refers to nothing."""
+    return [path]
+
+
+def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
+    """The rows, identities, links and rejections of one file, in batches of about ``BATCH_ROWS`` rows."""
+    name = path.relative_to(context.root).as_posix() if path.is_relative_to(context.root) else path.name
+    file = path.name if name == "." else name
+    reading = _Reading(file=file, context=context)
+    for piece in pieces(path.read_bytes()):
+        _take(piece, reading)
+        if len(reading.rows.events) >= BATCH_ROWS:
+            yield _batch(reading)
+            reading = _Reading(file=file, context=context)
+    yield _batch(reading)
+
+
+def _begins(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(7).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_STARTS)
+
+
+def _batch(reading: _Reading) -> SourceBatch:
+    return SourceBatch(
+        events=reading.rows.table(),
+        identities=tuple(reading.identities.values()),
+        rejections=tuple(reading.rows.rejections),
+        ignored=dict(reading.ignored),
+        links=tuple(reading.links),
+    )
+
+
+def _take(piece: Piece, reading: _Reading) -> None:
+    for outcome in _outcomes(piece, reading.context):
+        match outcome:
+            case Refusal():
+                reading.rows.reject(_origin(piece, outcome.place, reading), outcome.reason, outcome.message)
+            case Ignored():
+                reading.ignored[outcome.kind] += 1
+            case Link():
+                reading.links.append(_link(outcome, reading))
+            case Placed():
+                _keep(outcome, _origin(piece, outcome.place, reading), reading)
+
+
+def _keep(placed: Placed, origin: Origin, reading: _Reading) -> None:
+    declared = reading.context.subjects
+    if declared is not None and placed.who not in declared:
+        message = "a patient that this source does not declare: send the patient's ADT first"
+        reading.rows.reject(origin, "unknown-subject", message)
+    elif reading.rows.add(placed.fact, origin):
+        _identity(placed.who, reading)
+
+
+def _outcomes(piece: Piece, context: ReadContext) -> list[Outcome]:
+    """Everything one message says, read to its end before any of it is kept."""
+    if piece.problem:
+        return [Refusal(reason="invalid", message=piece.problem)]
+    try:
+        message = parse(piece.raw)
+        kept = list(_facts(frame(message, context)))
+    except Unreadable as problem:
+        return [Refusal(reason="unreadable", message=str(problem))]
+    except (ValueError, OverflowError):
+        return [Refusal(reason="invalid", message="a time in MSH-7, EVN or PV1 is no HL7 time")]
+    return kept
+
+
+def _facts(whole: Frame) -> Iterator[Outcome]:
+    kind, event = whole.message.kind
+    if kind in _RESULTS and event not in _ALARMS:
+        yield from results.facts(whole)
+    elif kind != "ADT":
+        yield Ignored(kind=f"{kind}^{event}" if event else kind)
+    elif event in merges.MERGES or event == merges.UNLINK:
+        yield from merges.facts(whole)
+    else:
+        yield from stays.facts(whole)
+        if whole.message.first("OBX") is not None and stays.patient(whole):
+            yield from results.facts(whole)
+
+
+def _link(link: Link, reading: _Reading) -> SubjectLink:
+    absorbed, survivor = (_identity(name, reading).subject_id for name in (link.absorbed, link.survivor))
+    return SubjectLink(
+        absorbed=absorbed,
+        survivor=survivor,
+        active=link.active,
+        time=link.time,
+        available_time=link.available[0],
+        available_basis=link.available[1],
+        source=SOURCE,
+    )
+
+
+def _identity(name: str, reading: _Reading) -> Identity:
+    context = reading.context
+    if name not in reading.identities:
+        subject = context.subject(name)
+        reading.identities[name] = Identity(subject_id=subject, namespace=context.namespace, identifier=name)
+    return reading.identities[name]
+
+
+def _origin(piece: Piece, place: str, reading: _Reading) -> Origin:
+    record = f"{piece.record}, {place}" if place else piece.record
+    return Origin(source=SOURCE, file=reading.file, record=record, original=piece.raw)
