@@ -22,6 +22,7 @@ STATUSES: Mapping[str, str | None] = {
     "N": None,
 }
 _LOINC = re.compile(r"^(LP|LA)?\d{1,7}-\d$")
+_CODE = re.compile(r"^[^\x00-\x1f\x7f\ud800-\udfff]{1,80}$")
 _SYSTEM = re.compile(r"^[A-Za-z0-9._+-]{1,40}$")
 _PLAIN = ("1", "{score}", "[pH]")  # canonical units of numbers that have none
 
@@ -30,7 +31,7 @@ Coding = tuple[str, str]  # code, name of its system as the message writes it
 
 def code_of(codings: Iterable[Coding]) -> str | None:
     """The code of an OBX-3: a listed one if any of its codings leads there, else the first that can be trusted."""
-    found = [code for one in codings if one[0] and (code := canonical(*one)) is not None]
+    found = [code for one in codings if _CODE.match(one[0]) and (code := canonical(*one)) is not None]
     return next((code for code in found if code in by_code()), found[0] if found else None)
 
 
@@ -43,6 +44,11 @@ def canonical(code: str, system: str) -> str | None:
     if short == "LOINC" and not _LOINC.match(code):
         return None
     return f"{short}//{code}"
+
+
+def named(code: str) -> str:
+    """The code for a message to a person; an unlisted one stays unsaid, as a damaged message may hold anything there."""
+    return code if code in by_code() else "an unlisted code"
 
 
 def unit_of(codings: Iterable[Coding], code: str) -> str | None:

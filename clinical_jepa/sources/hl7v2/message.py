@@ -10,6 +10,7 @@ from typing import Any
 from clinical_jepa.sources.hl7v2.header import Header, header
 from clinical_jepa.sources.hl7v2.mapping import codec
 
+_TEXT = {"OBX": 5, "NTE": 3}  # the number of the field that holds text
 NULL = '""'  # a field that its sender empties on purpose
 
 
@@ -50,11 +51,15 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """``kind`` is ``("ORU", "R01")``; ``segments`` are in order, MSH first."""
+    """``kind`` is ``("ORU", "R01")``; ``segments`` are in order, MSH first.
+
+    ``stray`` counts lines that begin no segment and go on no text: damage.
+    """
 
     header: Header
     kind: tuple[str, str]
     segments: tuple[Segment, ...]
+    stray: int = 0
 
     def first(self, name: str) -> Segment | None:
         """The first segment of a name."""
@@ -82,30 +87,34 @@ def parse(raw: bytes) -> Message:
         text = raw.decode(name, errors="surrogateescape")
     except (UnicodeError, LookupError):
         text = raw.decode("ascii", errors="surrogateescape")
+    lines, stray = _segments(text, head)
     try:
-        parsed = hl7.parse(_joined(text, head))
+        parsed = hl7.parse("\r".join(lines))
     except (hl7.HL7Exception, IndexError, ValueError, KeyError, AssertionError) as error:
         raise Unreadable(f"python-hl7 cannot parse it ({type(error).__name__})") from error
     separators = head.field_separator + head.separators
     segments = [
         Segment(name=str(one[0]), parsed=one, separators=separators, codec=name) for one in parsed if one and one[0]
     ]
-    return Message(header=head, kind=head.kind, segments=tuple(segments))
+    return Message(header=head, kind=head.kind, segments=tuple(segments), stray=stray)
 
 
-def _joined(text: str, head: Header) -> str:
-    """The segments with CR between them; a line that begins none goes on where the one before it ended."""
+def _segments(text: str, head: Header) -> tuple[list[str], int]:
+    """The segments, and how many lines belong to none. A line may go on a text (OBX-5, NTE-3) that the line before left open."""
     separator = head.field_separator
     starts = re.compile(rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(separator)}|$)")
     lines = [line for line in re.split(r"\r\n|\r|\n", text.strip()) if line.strip()]
     lines[0] = separator.join(("MSH", head.separators, *lines[0].split(separator)[2:]))
     segments: list[str] = []
+    stray = 0
     for line in lines:
         if starts.match(line.lstrip()):
             segments.append(line.lstrip())
-        else:
+        elif segments[-1].count(separator) == _TEXT.get(segments[-1][:3], -1):
             segments[-1] += "\n" + line
-    return "\r".join(segments)
+        else:
+            stray += 1
+    return segments, stray
 
 
 def _nth(part: Any, index: int) -> Any:

@@ -110,6 +110,9 @@ def _outcomes(piece: Piece, context: ReadContext) -> list[Outcome]:
     try:
         message = parse(piece.raw)
         kept = list(_facts(frame(message, context)))
+        if message.stray:
+            what = f"{message.stray} line(s) that begin no segment and go on no text; the segments around are read"
+            kept.append(Refusal(reason="invalid", message=what))
     except Unreadable as problem:
         return [Refusal(reason="unreadable", message=str(problem))]
     except (ValueError, OverflowError):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from clinical_jepa.records.events import RETRACTED, REVISING
 from clinical_jepa.sources.hl7v2.frame import Frame, Ignored, Outcome, Placed, Refusal, identifier
-from clinical_jepa.sources.hl7v2.mapping import STATUSES, code_of
-from clinical_jepa.sources.hl7v2.message import Segment, damaged
+from clinical_jepa.sources.hl7v2.mapping import STATUSES, code_of, named
+from clinical_jepa.sources.hl7v2.message import Segment
 from clinical_jepa.sources.hl7v2.times import instant
 from clinical_jepa.sources.hl7v2.values import Reading, reading
 from clinical_jepa.sources.rows import Fact
@@ -80,15 +80,15 @@ def _result(segment: Segment, order: _Order, frame: Frame) -> Fact | Refusal | I
     if not isinstance(status, str):
         return status
     code = code_of((segment.text(3, part), segment.text(3, part + 2)) for part in (1, 4))
-    if code is None or damaged(code):
+    if code is None:
         return Refusal(reason="unmapped", message="OBX-3 holds no code, or one that must not be trusted")
     try:
         time = frame.instant(segment.text(14) or order.text(7))
         reported = instant(order.text(22), frame.zone, late=True)
     except (ValueError, OverflowError):
-        return Refusal(reason="invalid", message=f"{code}: OBX-14, OBR-7 or OBR-22 is no HL7 time")
+        return Refusal(reason="invalid", message=f"{named(code)}: OBX-14, OBR-7 or OBR-22 is no HL7 time")
     if time is None:
-        message = f"{code}: no observation time (OBX-14, OBR-7); the time of the message is not its time"
+        message = f"{named(code)}: no observation time (OBX-14, OBR-7); the time of the message is not its time"
         return Refusal(reason="no-time", message=message)
     found = _said(segment, code, status)
     if not isinstance(found, tuple):

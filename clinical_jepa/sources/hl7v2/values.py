@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from clinical_jepa.sources.hl7v2.frame import Ignored, Refusal
-from clinical_jepa.sources.hl7v2.mapping import absent, unit_of
+from clinical_jepa.sources.hl7v2.mapping import absent, named, unit_of
 from clinical_jepa.sources.hl7v2.message import Segment, damaged
 from clinical_jepa.vocabulary.codes import by_code
 
@@ -31,9 +31,11 @@ def reading(segment: Segment, code: str) -> Reading | Refusal | Ignored | None:
     elif kind in _WORDS or not kind:
         found = _words(segment, code)
     else:
-        return Refusal(reason="invalid", message=f"{code}: OBX-2 is no type of result that is read here")
+        return Refusal(reason="invalid", message=f"{named(code)}: OBX-2 is no type of result that is read here")
     if isinstance(found, tuple) and (damaged(found[1]) or damaged(found[2])):
-        message = f"{code}: bytes that are no text in the message's character set; MSH-18 must name the right one"
+        message = (
+            f"{named(code)}: bytes that are no text in the message's character set; MSH-18 must name the right one"
+        )
         return Refusal(reason="unreadable", message=message)
     return found
 
@@ -46,7 +48,7 @@ def _number(segment: Segment, code: str) -> Reading | Refusal | None:
     if compared or _RANGE.fullmatch(text):  # "< 0.01" is not 0.01
         return None, None, _with_unit("".join(compared.groups()) if compared else text, segment, code)
     if not _NUMBER.fullmatch(text):
-        return Refusal(reason="invalid", message=f"{code}: OBX-5 of type NM is no number")
+        return Refusal(reason="invalid", message=f"{named(code)}: OBX-5 of type NM is no number")
     return _measured(float(text), segment, code)
 
 
@@ -56,7 +58,7 @@ def _structured(segment: Segment, code: str) -> Reading | Refusal | None:
     if not first or absent(first):
         return None
     if not _NUMBER.fullmatch(first) or (second and not _NUMBER.fullmatch(second)):
-        return Refusal(reason="invalid", message=f"{code}: OBX-5 of type SN holds no number")
+        return Refusal(reason="invalid", message=f"{named(code)}: OBX-5 of type SN holds no number")
     if compare in ("", "=") and not between and not second:
         return _measured(float(first), segment, code)
     return None, None, _with_unit(f"{compare}{first}{between}{second}", segment, code)
@@ -82,9 +84,7 @@ def _coded(segment: Segment) -> Reading | None:
 def _measured(value: float, segment: Segment, code: str) -> Reading | Refusal:
     unit = unit_of(_units(segment), code)
     if unit is None and _given(segment):
-        message = (
-            f"{code}: OBX-6 is in no table of units; add its spelling to schemas/codes/hl7v2_units.csv if it is certain"
-        )
+        message = f"{named(code)}: OBX-6 is in no table of units; where it is certain, add it to hl7v2_units.csv"
         return Refusal(reason="unknown-unit", message=message)
     return value, unit, None
 
