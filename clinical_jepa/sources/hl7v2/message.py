@@ -83,10 +83,7 @@ def parse(raw: bytes) -> Message:
     if head.kind is None:
         raise Unreadable("MSH-9 is no message type")
     name = codec(head.field(18).split(head.separators[1]))
-    try:
-        text = raw.decode(name, errors="surrogateescape")
-    except (UnicodeError, LookupError):
-        text = raw.decode("ascii", errors="surrogateescape")
+    text = _decoded(raw, name)
     lines, stray = _segments(text, head)
     try:
         parsed = hl7.parse("\r".join(lines))
@@ -97,6 +94,13 @@ def parse(raw: bytes) -> Message:
         Segment(name=str(one[0]), parsed=one, separators=separators, codec=name) for one in parsed if one and one[0]
     ]
     return Message(header=head, kind=head.kind, segments=tuple(segments), stray=stray)
+
+
+def _decoded(raw: bytes, codec: str) -> str:
+    try:
+        return raw.decode(codec, errors="surrogateescape")
+    except UnicodeError:  # some codecs know no marks
+        return raw.decode("ascii", errors="surrogateescape")
 
 
 def _segments(text: str, head: Header) -> tuple[list[str], int]:
@@ -140,13 +144,13 @@ def unescape(text: str, separators: str, codec: str) -> str:
         if body in plain:
             return plain[body]
         if re.fullmatch(r"X(?:[0-9A-Fa-f]{2})+", body):
-            return bytes.fromhex(body[1:]).decode(codec, errors="surrogateescape")
+            return _decoded(bytes.fromhex(body[1:]), codec)
         return "\n" if re.fullmatch(r"\.(?:br|sp)\+?\d+", body) else ""
 
     mark = re.escape(escape)
     return re.sub(rf"{mark}([^{mark}\r\n]{{0,64}}){mark}", resolve, text)
 
 
-def damaged(text: str | None) -> bool:
-    """Holds bytes that are no text in the message's character set."""
-    return text is not None and any("\ud800" <= one <= "\udfff" for one in text)
+def damaged(*texts: str | None) -> bool:
+    """One of them holds bytes that are no text in the message's character set."""
+    return any("\ud800" <= one <= "\udfff" for text in texts if text is not None for one in text)

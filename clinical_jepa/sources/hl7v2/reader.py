@@ -16,7 +16,7 @@ from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.hl7v2 import merges, results, stays
 from clinical_jepa.sources.hl7v2.envelope import Piece, pieces
 from clinical_jepa.sources.hl7v2.frame import Frame, Ignored, Link, Outcome, Placed, Refusal, frame
-from clinical_jepa.sources.hl7v2.message import Unreadable, parse
+from clinical_jepa.sources.hl7v2.message import Unreadable, damaged, parse
 from clinical_jepa.sources.rows import Origin, Rows
 
 SOURCE = "hl7v2"
@@ -95,11 +95,14 @@ def _take(piece: Piece, reading: _Reading) -> None:
 
 
 def _keep(placed: Placed, origin: Origin, reading: _Reading) -> None:
-    declared = reading.context.subjects
-    if declared is not None and placed.who not in declared:
+    declared, fact = reading.context.subjects, placed.fact
+    if damaged(placed.who, fact.key, fact.code, fact.unit, fact.text, fact.encounter_id):
+        message = "bytes that are no text in the message's character set; MSH-18 must name the right one"
+        reading.rows.reject(origin, "unreadable", message)
+    elif declared is not None and placed.who not in declared:
         message = "a patient that this source does not declare: send the patient's ADT first"
         reading.rows.reject(origin, "unknown-subject", message)
-    elif reading.rows.add(placed.fact, origin):
+    elif reading.rows.add(fact, origin):
         _identity(placed.who, reading)
 
 

@@ -6,7 +6,7 @@ import re
 
 from clinical_jepa.sources.hl7v2.frame import Ignored, Refusal
 from clinical_jepa.sources.hl7v2.mapping import absent, named, unit_of
-from clinical_jepa.sources.hl7v2.message import Segment, damaged
+from clinical_jepa.sources.hl7v2.message import Segment
 from clinical_jepa.vocabulary.codes import by_code
 
 Reading = tuple[float | None, str | None, str | None]  # number, unit, words
@@ -32,11 +32,6 @@ def reading(segment: Segment, code: str) -> Reading | Refusal | Ignored | None:
         found = _words(segment, code)
     else:
         return Refusal(reason="invalid", message=f"{named(code)}: OBX-2 is no type of result that is read here")
-    if isinstance(found, tuple) and (damaged(found[1]) or damaged(found[2])):
-        message = (
-            f"{named(code)}: bytes that are no text in the message's character set; MSH-18 must name the right one"
-        )
-        return Refusal(reason="unreadable", message=message)
     return found
 
 
