@@ -14,7 +14,7 @@ from pathlib import Path
 
 from clinical_jepa.intake import spool
 from clinical_jepa.intake.acknowledge import Verdict, replies
-from clinical_jepa.sources.hl7v2.frames import Framed, Framer, framed
+from clinical_jepa.sources.hl7v2.frames import TOGETHER, Framed, Framer, framed
 from clinical_jepa.sources.hl7v2.header import Header, header
 
 Tell = Callable[[str], None]
@@ -58,6 +58,7 @@ class Listener:
     _server: asyncio.Server | None = None
     _stopping: bool = False
     _open: dict[asyncio.Task[None], bool] = field(default_factory=dict)  # true: it is keeping a message
+    _durable: set[Path] = field(default_factory=set)
     _locks: list[asyncio.Lock] = field(default_factory=lambda: [asyncio.Lock() for _ in range(_LOCKS)])
 
     async def start(self) -> int:
@@ -130,7 +131,7 @@ class Listener:
         folder, name = _place(self.config.spool, head)
         async with self._locks[hash((folder, name)) % _LOCKS]:  # two connections may bring one name at once
             try:
-                when, new = await asyncio.to_thread(_keep, folder, name, one.content)
+                when, new = await asyncio.to_thread(_keep, folder, name, one.content, self._durable)
             except OSError as error:
                 self.received.failed += 1
                 self.tell(f"a message could not be kept ({error.strerror}); its sender is asked to send it again")
@@ -160,16 +161,25 @@ def _refusal(one: Framed, head: Header | None, limit: int) -> str:
 
 
 def _place(root: Path, head: Header) -> tuple[Path, str]:
-    """Folder and name by day, sender and control id: the same message has the same place, whenever it comes."""
-    day = head.field(7)[:8]
-    folder = root / (day if len(day) == 8 and day.isascii() and day.isdigit() else "undated")
+    """Folder and name by the message's time, sender and control id: the same message has the same place, whenever it comes.
+
+    Ten minutes share a folder, which is read as one unit: often enough for a ward, and few enough commits for a hospital.
+    """
+    when = head.field(7)[:12]
+    dated = len(when) == 12 and when.isascii() and when.isdigit()
+    folder = root / when[:8] / f"{when[8:11]}0{TOGETHER}" if dated else root / "undated" / f"undated{TOGETHER}"
     return folder, spool.safe("-".join((head.field(3), head.field(4), head.control_id))) + ".hl7"
 
 
-def _keep(folder: Path, name: str, content: bytes) -> tuple[datetime, bool]:
-    """``(when it was first kept, whether that is now)``, once it is durable; ``OSError`` where it cannot be made so."""
-    if not folder.is_dir():
+def _keep(folder: Path, name: str, content: bytes, durable: set[Path]) -> tuple[datetime, bool]:
+    """``(when it was first kept, whether that is now)``, once it is durable; ``OSError`` where it cannot be made so.
+
+    ``durable`` holds the folders whose own names are known to outlive a loss of power.
+    """
+    if folder not in durable:
         folder.mkdir(parents=True, exist_ok=True)
         spool.sync(folder.parent)
+        spool.sync(folder.parent.parent)
+        durable.add(folder)
     path, new = spool.put(folder, name, content)
     return datetime.fromtimestamp(path.stat().st_mtime, UTC), new

@@ -293,6 +293,6 @@ def test_names_in_the_spool_lead_nowhere_else(tmp_path: Path) -> None:
             (reply,) = await exchange(port, frame(evil))
             assert parts(reply)["MSA"][1] == "AA"
             (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
-            assert path.parent == tmp_path / "spool" / "undated"
+            assert path.parent == tmp_path / "spool" / "undated" / "undated.hl7d"
 
     run(scene())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 START, END, RETURN = b"\x0b", b"\x1c", b"\x0d"
+TOGETHER = ".hl7d"  # a folder of this suffix holds messages that are read as one unit: a stretch of a line's time
 HEAD = 4096  # bytes kept of a message that is too long, so that its header can still be answered
 
 

@@ -1,5 +1,8 @@
 """Reads HL7 v2 files: ``.hl7`` and ``.mllp``, with one message or many. Every message is read by itself.
 
+A folder named ``….hl7d`` is one unit: what a line received within some minutes, a file a message, goes into the store in one
+commit and not in thousands.
+
 What a message says is kept whole or refused by piece: a damaged OBX costs that result, a message without a patient costs
 the message, and the rest of the file goes on. Refusals keep the bytes of their message, so that a mended one can be replayed.
 """
@@ -16,6 +19,7 @@ from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.hl7v2 import merges, results, stays
 from clinical_jepa.sources.hl7v2.envelope import Piece, pieces
 from clinical_jepa.sources.hl7v2.frame import Frame, Ignored, Link, Outcome, Placed, Refusal, frame
+from clinical_jepa.sources.hl7v2.frames import TOGETHER
 from clinical_jepa.sources.hl7v2.message import Unreadable, damaged, parse
 from clinical_jepa.sources.rows import Origin, Rows
 
@@ -30,9 +34,8 @@ _ALARMS = ("R40", "R41", "R42")  # IHE alarm reports travel as ORU, and are no r
 
 @dataclass(frozen=True, kw_only=True)
 class _Reading:
-    """One file under way."""
+    """One unit under way."""
 
-    file: str  # as rejections name it
     context: ReadContext
     rows: Rows = field(default_factory=Rows)
     identities: dict[str, Identity] = field(default_factory=dict)
@@ -41,29 +44,44 @@ class _Reading:
 
 
 def find(root: Path) -> list[Path]:
-    """The HL7 files at or below ``root``, by name; a file named by itself also where only its content says that it is one."""
+    """The units at or below ``root``, by name; a file named by itself also where only its content says that it is HL7."""
     if root.is_file():
         return [root] if root.suffix.lower() in _SUFFIXES or _begins(root) else []
-    files = (path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
-    return sorted(path for path in files if not path.name.startswith("."))
+    return sorted({_unit(path, root) for path in _files(root)})
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for path in root.rglob("*"):
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file():
+            yield path
+
+
+def _unit(path: Path, root: Path) -> Path:
+    return path.parent if path.parent.suffix == TOGETHER and path.parent.is_relative_to(root) else path
 
 
 def parts(path: Path) -> list[Path]:
-    """The file alone: a message refers to nothing."""
-    return [path]
+    """The file alone, or the folder's files: a message refers to nothing."""
+    return sorted(_files(path)) if path.is_dir() else [path]
 
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
-    """The rows, identities, links and rejections of one file, in batches of about ``BATCH_ROWS`` rows."""
-    name = path.relative_to(context.root).as_posix() if path.is_relative_to(context.root) else path.name
-    file = path.name if name == "." else name
-    reading = _Reading(file=file, context=context)
-    for piece in pieces(path.read_bytes()):
-        _take(piece, reading)
-        if len(reading.rows.events) >= BATCH_ROWS:
-            yield _batch(reading)
-            reading = _Reading(file=file, context=context)
+    """The rows, identities, links and rejections of one unit, in batches of about ``BATCH_ROWS`` rows."""
+    reading = _Reading(context=context)
+    for file in parts(path):
+        name = _name(file, context.root)
+        for piece in pieces(file.read_bytes()):
+            _take(piece, name, reading)
+            if len(reading.rows.events) >= BATCH_ROWS:
+                yield _batch(reading)
+                reading = _Reading(context=context)
     yield _batch(reading)
+
+
+def _name(file: Path, root: Path) -> str:
+    """The file as rejections name it."""
+    name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
+    return file.name if name == "." else name
 
 
 def _begins(path: Path) -> bool:
@@ -81,17 +99,17 @@ def _batch(reading: _Reading) -> SourceBatch:
     )
 
 
-def _take(piece: Piece, reading: _Reading) -> None:
+def _take(piece: Piece, file: str, reading: _Reading) -> None:
     for outcome in _outcomes(piece, reading.context):
         match outcome:
             case Refusal():
-                reading.rows.reject(_origin(piece, outcome.place, reading), outcome.reason, outcome.message)
+                reading.rows.reject(_origin(piece, outcome.place, file), outcome.reason, outcome.message)
             case Ignored():
                 reading.ignored[outcome.kind] += 1
             case Link():
                 reading.links.append(_link(outcome, reading))
             case Placed():
-                _keep(outcome, _origin(piece, outcome.place, reading), reading)
+                _keep(outcome, _origin(piece, outcome.place, file), reading)
 
 
 def _keep(placed: Placed, origin: Origin, reading: _Reading) -> None:
@@ -158,6 +176,6 @@ def _identity(name: str, reading: _Reading) -> Identity:
     return reading.identities[name]
 
 
-def _origin(piece: Piece, place: str, reading: _Reading) -> Origin:
+def _origin(piece: Piece, place: str, file: str) -> Origin:
     record = f"{piece.record}, {place}" if place else piece.record
-    return Origin(source=SOURCE, file=reading.file, record=record, original=piece.raw)
+    return Origin(source=SOURCE, file=file, record=record, original=piece.raw)

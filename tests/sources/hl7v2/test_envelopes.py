@@ -132,6 +132,19 @@ def test_which_files_are_found(tmp_path: Path) -> None:
     assert reader.parts(tmp_path / "b.hl7") == [tmp_path / "b.hl7"]
 
 
+def test_a_stretch_of_a_line_is_one_unit(tmp_path: Path) -> None:
+    folder = tmp_path / "spool" / "20260105" / "0930.hl7d"
+    folder.mkdir(parents=True)
+    for name, raw in (("a", ONE), ("b", TWO), ("c", b"damage")):
+        (folder / f"{name}.hl7").write_bytes(raw)
+    (folder / ".d.part").write_bytes(ONE[:40])
+    assert reader.find(tmp_path) == reader.find(folder) == [folder]
+    assert [path.name for path in reader.parts(folder)] == ["a.hl7", "b.hl7", "c.hl7"]
+    batch = read(tmp_path)
+    assert {one[4] for one in facts(batch)} == BOTH
+    assert [one.file for one in batch.rejections] == ["spool/20260105/0930.hl7d/c.hl7"]
+
+
 def test_a_long_file_comes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "BATCH_ROWS", 10)
     path = tmp_path / "many.hl7"
