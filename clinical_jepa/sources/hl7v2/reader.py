@@ -14,17 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clinical_jepa.records.batch import Identity, SourceBatch, SubjectLink
+from clinical_jepa.records.batch import Identity, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.hl7v2 import merges, results, stays
+from clinical_jepa.sources.hl7v2 import merges, results, stays, waves
 from clinical_jepa.sources.hl7v2.envelope import Piece, pieces
 from clinical_jepa.sources.hl7v2.frame import Frame, Ignored, Link, Outcome, Placed, Refusal, frame
 from clinical_jepa.sources.hl7v2.frames import TOGETHER
 from clinical_jepa.sources.hl7v2.message import Unreadable, damaged, parse
+from clinical_jepa.sources.hl7v2.waves import Wave
 from clinical_jepa.sources.rows import Origin, Rows
 
 SOURCE = "hl7v2"
 BATCH_ROWS = 100_000
+BATCH_SIGNALS = 2_000
 
 _SUFFIXES = (".hl7", ".mllp")
 _STARTS = (b"MSH", b"FHS", b"BHS", b"\x0bMSH", b"\x0bFHS", b"\x0bBHS")
@@ -40,6 +42,7 @@ class _Reading:
     rows: Rows = field(default_factory=Rows)
     identities: dict[str, Identity] = field(default_factory=dict)
     links: list[SubjectLink] = field(default_factory=list)
+    signals: list[SignalPiece] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
@@ -72,7 +75,7 @@ def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
         name = _name(file, context.root)
         for piece in pieces(file.read_bytes()):
             _take(piece, name, reading)
-            if len(reading.rows.events) >= BATCH_ROWS:
+            if len(reading.rows.events) >= BATCH_ROWS or len(reading.signals) >= BATCH_SIGNALS:
                 yield _batch(reading)
                 reading = _Reading(context=context)
     yield _batch(reading)
@@ -96,11 +99,14 @@ def _batch(reading: _Reading) -> SourceBatch:
         rejections=tuple(reading.rows.rejections),
         ignored=dict(reading.ignored),
         links=tuple(reading.links),
+        signals=tuple(reading.signals),
     )
 
 
 def _take(piece: Piece, file: str, reading: _Reading) -> None:
-    for outcome in _outcomes(piece, reading.context):
+    outcomes = _outcomes(piece, reading.context)
+    _signals([one for one in outcomes if isinstance(one, Wave)], piece, file, reading)
+    for outcome in outcomes:
         match outcome:
             case Refusal():
                 reading.rows.reject(_origin(piece, outcome.place, file), outcome.reason, outcome.message)
@@ -110,6 +116,17 @@ def _take(piece: Piece, file: str, reading: _Reading) -> None:
                 reading.links.append(_link(outcome, reading))
             case Placed():
                 _keep(outcome, _origin(piece, outcome.place, file), reading)
+
+
+def _signals(found: list[Wave], piece: Piece, file: str, reading: _Reading) -> None:
+    declared = reading.context.subjects
+    for who, signal in waves.pieces(found) if found else ():
+        if (declared is not None and who not in declared) or damaged(who):
+            message = "a waveform of a patient that this source does not declare"
+            reading.rows.reject(_origin(piece, "", file), "unknown-subject", message)
+        else:
+            _identity(who, reading)
+            reading.signals.append(signal)
 
 
 def _keep(placed: Placed, origin: Origin, reading: _Reading) -> None:
@@ -124,7 +141,7 @@ def _keep(placed: Placed, origin: Origin, reading: _Reading) -> None:
         _identity(placed.who, reading)
 
 
-def _outcomes(piece: Piece, context: ReadContext) -> list[Outcome]:
+def _outcomes(piece: Piece, context: ReadContext) -> list[Outcome | Wave]:
     """Everything one message says, read to its end before any of it is kept."""
     if piece.problem:
         return [Refusal(reason="invalid", message=piece.problem)]
@@ -141,7 +158,7 @@ def _outcomes(piece: Piece, context: ReadContext) -> list[Outcome]:
     return kept
 
 
-def _facts(whole: Frame) -> Iterator[Outcome]:
+def _facts(whole: Frame) -> Iterator[Outcome | Wave]:
     kind, event = whole.message.kind
     if kind in _RESULTS and event not in _ALARMS:
         yield from results.facts(whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from clinical_jepa.records.events import RETRACTED, REVISING
@@ -12,6 +12,7 @@ from clinical_jepa.sources.hl7v2.mapping import STATUSES, code_of, named
 from clinical_jepa.sources.hl7v2.message import Segment
 from clinical_jepa.sources.hl7v2.times import instant
 from clinical_jepa.sources.hl7v2.values import Reading, reading
+from clinical_jepa.sources.hl7v2.waves import Wave, sampled
 from clinical_jepa.sources.rows import Fact
 from clinical_jepa.vocabulary.codes import by_code
 
@@ -41,10 +42,11 @@ class _Order:
         return "" if self.request is None else self.request.text(part)
 
 
-def facts(frame: Frame) -> Iterator[Outcome]:
+def facts(frame: Frame) -> Iterator[Outcome | Wave]:
     """Every OBX in its order's context."""
     order, number = _Order(), 0
-    for segment in frame.message.segments:
+    segments = frame.message.segments
+    for index, segment in enumerate(segments):
         match segment.name:
             case "PID":
                 order = _Order(subject=identifier(segment), encounter=segment.text(18) or None)
@@ -57,7 +59,8 @@ def facts(frame: Frame) -> Iterator[Outcome]:
             case "OBX":
                 number += 1
                 if order.subject:
-                    yield _placed(_result(segment, order, frame), order.subject, f"OBX {number}")
+                    outcome = _result(segment, segments[index + 1 :], order, frame)
+                    yield _placed(outcome, order.subject, f"OBX {number}")
                 elif not order.refused:
                     order.refused = True
                     yield Refusal(reason="no-subject", message="results without a patient identifier (PID-3)")
@@ -65,7 +68,7 @@ def facts(frame: Frame) -> Iterator[Outcome]:
         yield Ignored(kind=f"{frame.message.kind[0]} without a result")
 
 
-def _placed(outcome: Fact | Refusal | Ignored, who: str, place: str) -> Outcome:
+def _placed(outcome: Fact | Wave | Refusal | Ignored, who: str, place: str) -> Outcome | Wave:
     if isinstance(outcome, Fact):
         return Placed(fact=outcome, who=who, place=place)
     if isinstance(outcome, Refusal):
@@ -73,23 +76,25 @@ def _placed(outcome: Fact | Refusal | Ignored, who: str, place: str) -> Outcome:
     return outcome
 
 
-def _result(segment: Segment, order: _Order, frame: Frame) -> Fact | Refusal | Ignored:
+def _result(segment: Segment, after: Sequence[Segment], order: _Order, frame: Frame) -> Fact | Wave | Refusal | Ignored:
     if any(segment.text(8, repetition=n).upper() == "DEMO" for n in range(1, segment.repetitions(8) + 1)):
         return Ignored(kind="OBX demo value")
+    if _describes(segment):
+        return Ignored(kind="OBX of a device or its attributes (MDC)")
     status = _status(segment, frame)
     if not isinstance(status, str):
         return status
     code = code_of((segment.text(3, part), segment.text(3, part + 2)) for part in (1, 4))
     if code is None:
         return Refusal(reason="unmapped", message="OBX-3 holds no code, or one that must not be trusted")
-    try:
-        time = frame.instant(segment.text(14) or order.text(7))
-        reported = instant(order.text(22), frame.zone, late=True)
-    except (ValueError, OverflowError):
-        return Refusal(reason="invalid", message=f"{named(code)}: OBX-14, OBR-7 or OBR-22 is no HL7 time")
-    if time is None:
-        message = f"{named(code)}: no observation time (OBX-14, OBR-7); the time of the message is not its time"
-        return Refusal(reason="no-time", message=message)
+    times = _times(segment, order, frame, code)
+    if isinstance(times, Refusal):
+        return times
+    time, reported = times
+    if segment.text(2).upper() == "NA":
+        if status in REVISING:
+            return Ignored(kind="OBX waveform corrected or withdrawn")
+        return _wave(segment, after, order.subject, frame, times)
     found = _said(segment, code, status)
     if not isinstance(found, tuple):
         return found
@@ -108,6 +113,37 @@ def _result(segment: Segment, order: _Order, frame: Frame) -> Fact | Refusal | I
         encounter_id=order.encounter,
         status=status,
     )
+
+
+def _times(segment: Segment, order: _Order, frame: Frame, code: str) -> tuple[int, int | None] | Refusal:
+    """When it was true, and when its order was reported, where it says so."""
+    try:
+        time = frame.instant(segment.text(14) or order.text(7))
+        reported = instant(order.text(22), frame.zone, late=True)
+    except (ValueError, OverflowError):
+        return Refusal(reason="invalid", message=f"{named(code)}: OBX-14, OBR-7 or OBR-22 is no HL7 time")
+    if time is None:
+        message = f"{named(code)}: no observation time (OBX-14, OBR-7); the time of the message is not its time"
+        return Refusal(reason="no-time", message=message)
+    return time, reported
+
+
+def _wave(
+    segment: Segment, after: Sequence[Segment], who: str, frame: Frame, times: tuple[int, int | None]
+) -> Wave | Ignored:
+    found = sampled(segment, after)
+    if isinstance(found, Ignored):
+        return found
+    channel, rate, samples = found
+    return Wave(who=who, frame=frame, channel=channel, time=times[0], reported=times[1], rate_hz=rate, samples=samples)
+
+
+def _describes(segment: Segment) -> bool:
+    """Says which device measures, or how: IHE's gateways send that as OBX too (partition 1 of MDC, and attributes)."""
+    code, system = segment.text(3), segment.text(3, 3)
+    if segment.text(3, 2).startswith("MDC_ATTR_"):
+        return True
+    return system == "MDC" and code.isascii() and code.isdigit() and int(code[:9]) >> 16 == 1
 
 
 def _status(segment: Segment, frame: Frame) -> str | Refusal | Ignored:
@@ -140,7 +176,10 @@ def _key(segment: Segment, order: _Order, frame: Frame, time: int, said: Reading
     Results that one order gives alike (lines of a report) are told apart by their turn.
     """
     own = segment.text(21)
-    parts = (frame.context.subject(order.subject), order.number())
+    device = (
+        segment.text(3, 3) == "MDC"
+    )  # gateways number their messages there, and send a cuff pressure again and again
+    parts = (frame.context.subject(order.subject), segment.text(18) if device else order.number())
     if own:
         return f"OBX/{parts[0]}//{own}"
     key = f"OBX/{parts[0]}/{parts[1]}/{segment.text(3)}^{segment.text(3, 3)}/{segment.text(4)}/{time}"

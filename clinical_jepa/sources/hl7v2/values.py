@@ -16,7 +16,7 @@ _COMPARED = re.compile(r"(<=|>=|<|>)\s*([+-]?(?:\d+\.?\d*|\.\d+))", re.ASCII)
 _RANGE = re.compile(r"\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?", re.ASCII)
 _WORDS = ("ST", "TX", "FT", "ID", "IS", "DT", "TM", "TS", "DTM", "NR")
 _CODED = ("CE", "CWE", "CNE", "CF")
-_NOT_READ = {"NA": "waveform", "MA": "waveform", "CD": "channel description", "ED": "document", "RP": "document"}
+_NOT_READ = {"MA": "waveform", "CD": "channel description", "ED": "document", "RP": "document"}
 
 
 def reading(segment: Segment, code: str) -> Reading | Refusal | Ignored | None:

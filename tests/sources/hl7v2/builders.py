@@ -70,6 +70,7 @@ def read(raw: bytes | Path, **options: Any) -> SourceBatch:
         rejections=tuple(one for batch in batches for one in batch.rejections),
         ignored=ignored,
         links=tuple(one for batch in batches for one in batch.links),
+        signals=tuple(one for batch in batches for one in batch.signals),
     )
 
 

@@ -128,6 +128,7 @@ def test_a_result_that_nobody_asked_for_is_counted() -> None:
     assert (batch.events.num_rows, batch.rejections, batch.ignored) == (0, (), {"OBX not asked": 1})
 
 
+@pytest.mark.fault(source="hl7v2", fault="deletion", ends="a version that retracts the fact, from its own time on")
 @pytest.mark.fault(source="hl7v2", fault="correction", ends="a version of the same fact, from its own time on")
 @pytest.mark.parametrize("letter", ["C", "A", "D", "W", "X"])
 def test_a_correction_is_a_version_of_what_it_corrects(letter: str) -> None:

@@ -64,7 +64,7 @@ def test_what_is_no_number_is_refused(kind: str, value: str) -> None:
 
 def test_a_type_that_is_no_result_is_refused_and_waveforms_and_documents_are_counted() -> None:
     assert rejection(result(obx("4.1", "mmol/L", LAB, "FN"))).reason == "invalid"
-    assert read(result(obx("1^2^3", "mV", "MDC_ECG^^MDC", "NA"))).ignored == {"OBX waveform (NA)": 1}
+    assert read(result(obx("1^2~3^4", "mV", "1^^MDC", "MA"))).ignored == {"OBX waveform (MA)": 1}
     assert read(result(obx("x", "", "18748-4^^LN", "ED"))).ignored == {"OBX document (ED)": 1}
 
 
