@@ -11,8 +11,8 @@ import pytest
 from clinical_jepa.sources.hl7v2.envelope import pieces
 from clinical_jepa.store.events import Store
 from clinical_jepa.vocabulary.identity import subject_id
-from tests.ingest.builders import rows, run
-from tests.sources.hl7v2.builders import EXAMPLES, obx, result
+from tests.ingest.builders import NOON, rows, run
+from tests.sources.hl7v2.builders import EXAMPLES, OBR, PID, message, obx, result
 
 MESSAGES = [piece.raw for piece in pieces((EXAMPLES / "ward.hl7").read_bytes())]
 
@@ -75,3 +75,24 @@ def test_as_of_a_time_the_version_known_then_holds(tmp_path: Path) -> None:
         "10:16": ("corrected", 4.9),
         "11:01": None,
     }
+
+
+def test_a_stretch_that_grows_is_read_again_and_stored_once(tmp_path: Path) -> None:
+    folder = tmp_path / "spool" / "0930.hl7d"
+    folder.mkdir(parents=True)
+    store = Store.open(tmp_path / "store", create=True)
+    wave = obx("1^2^3", "mV", "131330^MDC_ECG_ELEC_POTL_II^MDC", "NA")
+    rate = "OBX|2|NM|0^MDC_ATTR_SAMP_RATE^MDC||250|||||||F"
+    sent = [
+        result(),
+        message(PID, OBR, wave, rate),
+        result(obx("800")),
+        result(obx("90", when="20260105093100+0000")),
+    ]
+    for number, raw in enumerate(sent):
+        (folder / f"{number}.hl7").write_bytes(raw)
+        run(tmp_path / "spool", store, mode="live", now=NOON + number)
+    assert sorted(row["numeric_value"] for row in rows(store)) == [80.0, 90.0]
+    assert store.arrivals(-1, 2**60).signals.num_rows == 1
+    assert store.rejections().num_rows == 1
+    assert run(tmp_path / "spool", store, mode="live").total.skipped == 1

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from clinical_jepa.sources.availability import availability
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.hl7v2.message import Message, Segment
+from clinical_jepa.sources.hl7v2.message import Message, Segment, damaged
 from clinical_jepa.sources.hl7v2.times import instant, offset
 from clinical_jepa.sources.rows import Fact
 
@@ -91,10 +91,11 @@ def identifier(segment: Segment, field: int = 3) -> str:
         (segment.text(field, repetition=number), segment.text(field, 5, repetition=number).upper())
         for number in range(1, segment.repetitions(field) + 1)
     ]
-    own = [(name, kind) for name, kind in found if name and kind not in _OTHER]
+    own = [(name, kind) for name, kind in found if name and kind not in _OTHER and not damaged(name)]
     for name, kind in own:
         if kind == "MR":
             return name
     if own:
         return own[0][0]
-    return segment.text(2) if segment.name == "PID" and segment.text(2, 5).upper() not in _OTHER else ""
+    old = segment.text(2) if segment.name == "PID" and segment.text(2, 5).upper() not in _OTHER else ""
+    return "" if damaged(old) else old

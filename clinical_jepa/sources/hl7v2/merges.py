@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clinical_jepa.sources.hl7v2.frame import Frame, Link, Outcome, Refusal, identifier
-from clinical_jepa.sources.hl7v2.message import Segment, damaged
+from clinical_jepa.sources.hl7v2.message import Segment
 
 MERGES = ("A18", "A34", "A36", "A39", "A40", "A46", "A47")  # MRG-1 becomes PID-3
 UNLINK = "A37"  # two PID segments that are two people
@@ -24,7 +24,7 @@ def facts(frame: Frame) -> Iterator[Outcome]:
     count = 0
     for absorbed, survivor in _pairs(frame, event):
         count += 1
-        if not absorbed or not survivor or absorbed == survivor or damaged(absorbed, survivor):
+        if not absorbed or not survivor or absorbed == survivor:
             message = f"ADT^{event} needs two different identifiers (PID-3 and MRG-1, or two PID-3)"
             yield Refusal(reason="no-subject", message=message)
             continue

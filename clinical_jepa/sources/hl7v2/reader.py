@@ -121,7 +121,7 @@ def _take(piece: Piece, file: str, reading: _Reading) -> None:
 def _signals(found: list[Wave], piece: Piece, file: str, reading: _Reading) -> None:
     declared = reading.context.subjects
     for who, signal in waves.pieces(found) if found else ():
-        if (declared is not None and who not in declared) or damaged(who):
+        if declared is not None and who not in declared:
             message = "a waveform of a patient that this source does not declare"
             reading.rows.reject(_origin(piece, "", file), "unknown-subject", message)
         else:
@@ -131,7 +131,7 @@ def _signals(found: list[Wave], piece: Piece, file: str, reading: _Reading) -> N
 
 def _keep(placed: Placed, origin: Origin, reading: _Reading) -> None:
     declared, fact = reading.context.subjects, placed.fact
-    if damaged(placed.who, fact.key, fact.code, fact.unit, fact.text, fact.encounter_id):
+    if damaged(fact.key, fact.code, fact.unit, fact.text, fact.encounter_id):
         message = "bytes that are no text in the message's character set; MSH-18 must name the right one"
         reading.rows.reject(origin, "unreadable", message)
     elif declared is not None and placed.who not in declared:

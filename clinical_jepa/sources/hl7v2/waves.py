@@ -92,6 +92,8 @@ def sampled(segment: Segment, after: Sequence[Segment]) -> tuple[Channel, float,
 
 def pieces(waves: Sequence[Wave]) -> Iterator[tuple[str, SignalPiece]]:
     """Who, and pieces of at most 60 s. A message's best lead of a channel bears its name, a further one ``ECG//<name>``."""
+    import numpy as np
+
     taken: set[tuple[str, str, int]] = set()
     for wave in sorted(waves, key=lambda one: (one.channel.channel, one.channel.rank)):
         slot = (wave.who, wave.channel.channel, wave.time)
@@ -99,7 +101,9 @@ def pieces(waves: Sequence[Wave]) -> Iterator[tuple[str, SignalPiece]]:
         taken.add(slot)
         length = max(1, int(_PIECE_SECONDS * wave.rate_hz))
         for first in range(0, len(wave.samples), length):
-            yield wave.who, _piece(wave, name, first, wave.samples[first : first + length])
+            samples = wave.samples[first : first + length]
+            if np.isfinite(samples).any():
+                yield wave.who, _piece(wave, name, first, samples)
 
 
 def _piece(wave: Wave, name: str, first: int, samples: np.ndarray) -> SignalPiece:

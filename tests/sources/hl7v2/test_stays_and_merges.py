@@ -191,3 +191,9 @@ def test_a_patient_that_the_source_does_not_declare_is_refused() -> None:
     assert batch.identities == ()
     assert batch.events.num_rows == 0
     assert pa.table(batch.events).num_rows == read(adt("A28"), subjects=frozenset()).events.num_rows
+
+
+@pytest.mark.fault(source="hl7v2", fault="damaged identifier", ends="quarantined as no-subject")
+def test_an_identifier_that_is_no_text_is_nobody_s() -> None:
+    raw = adt("A28").replace(b"|H1^", b"|H\xff^")
+    assert rejection(raw).reason == "no-subject"
