@@ -73,11 +73,12 @@ def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
     reading = _Reading(context=context)
     for file in parts(path):
         name = _name(file, context.root)
-        for piece in pieces(file.read_bytes()):
-            _take(piece, name, reading)
-            if len(reading.rows.events) >= BATCH_ROWS or len(reading.signals) >= BATCH_SIGNALS:
-                yield _batch(reading)
-                reading = _Reading(context=context)
+        with file.open("rb") as content:
+            for piece in pieces(content):
+                _take(piece, name, reading)
+                if len(reading.rows.events) >= BATCH_ROWS or len(reading.signals) >= BATCH_SIGNALS:
+                    yield _batch(reading)
+                    reading = _Reading(context=context)
     yield _batch(reading)
 
 
@@ -195,4 +196,4 @@ def _identity(name: str, reading: _Reading) -> Identity:
 
 def _origin(piece: Piece, place: str, file: str) -> Origin:
     record = f"{piece.record}, {place}" if place else piece.record
-    return Origin(source=SOURCE, file=file, record=record, original=piece.raw)
+    return Origin(source=SOURCE, file=file, record=record, original=piece.raw or None)

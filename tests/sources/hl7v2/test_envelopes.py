@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.hl7v2 import reader
+from clinical_jepa.sources.hl7v2 import envelope, reader
+from clinical_jepa.sources.hl7v2.envelope import pieces
 from clinical_jepa.sources.hl7v2.frames import HEAD, Framer, framed
 from tests.sources.hl7v2.builders import HEART_RATE, OBR, PID, facts, message, obx, read, rejection, result
 
@@ -38,6 +40,17 @@ def values(raw: bytes) -> set[object]:
 def test_messages_in_every_wrapping(raw: bytes) -> None:
     assert values(raw) == BOTH
     assert not read(raw).rejections
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 64])
+def test_a_file_is_read_in_pieces_of_any_size(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    whole = b"BHS|^~\\&|A\r\n" + ONE.replace(b"\r", b"\r\n") + b"\r\n\r" + TWO + b"BTS|2\r"
+    expected = list(pieces(whole))
+    assert [one.record for one in expected] == ["message 1", "message 2"]
+    monkeypatch.setattr(envelope, "CHUNK", chunk)
+    assert list(pieces(whole)) == expected
+    monkeypatch.setattr(envelope, "CHUNK", max(chunk, 3))
+    assert [one.raw for one in pieces(b"\x0b" + ONE + b"\x1c\r" + framed(TWO))] == [ONE, TWO]
 
 
 def test_a_text_that_goes_on_in_the_next_line() -> None:
@@ -151,6 +164,24 @@ def test_a_long_file_comes_in_batches(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_bytes(b"".join(result(obx(str(number + 60))) for number in range(25)))
     sizes = [batch.events.num_rows for batch in reader.read(path, ReadContext(root=tmp_path))]
     assert sizes == [10, 10, 5]
+
+
+def test_a_batch_ten_times_as_long_needs_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(envelope, "CHUNK", 1 << 14)
+
+    def peak(times: int) -> int:
+        path = tmp_path / "many.hl7"
+        path.write_bytes(b"BHS|^~\\&|A\r" + ONE * times)
+        tracemalloc.start()
+        with path.open("rb") as file:
+            assert sum(1 for _ in pieces(file)) == times
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(10)  # whatever is loaded once
+    few, many = peak(500), peak(5_000)
+    assert many < 1.5 * few  # a reader of whole files needs ten times as much
 
 
 def test_frames_that_are_begun_again_or_too_long() -> None:
