@@ -132,7 +132,7 @@ def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, Rea
         named = ", ".join(str(path) for path in paths) or "no folder given"
         raise BadRequest(
             f"nothing to read in {named}: looked for FHIR (.ndjson, .json, also .gz), MIMIC-III tables "
-            "(PATIENTS.csv beside the others), WFDB headers (.hea) and DICOM files; nothing was ingested"
+            "(PATIENTS.csv beside the others), WFDB headers (.hea), DICOM files and HL7 v2 (.hl7, .mllp); nothing was ingested"
         )
     return [(found, site) for found, site in units.items() if _ours(found, site)]
 
@@ -201,6 +201,7 @@ def _way(site: ReadContext, kind: str) -> tuple[object, ...]:
         keyed,
         declared,
         delays,
+        sorted(site.hl7_statuses.items()),
         code_map_hash(),
         tables_hash(kind, catalog.KINDS),
         READERS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import bench, data, fetch, guard, learn, live
+from clinical_jepa.cli import bench, data, fetch, guard, learn, live, receive
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -21,6 +21,7 @@ app.command()(data.simulate)
 app.command()(data.ingest)
 app.add_typer(fetch.fetch, name="fetch")
 app.add_typer(fetch.data, name="data")
+app.add_typer(receive.receive, name="receive")
 app.add_typer(data.quarantine, name="quarantine")
 app.command()(data.subjects)
 app.command()(data.timeline)

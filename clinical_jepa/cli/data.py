@@ -36,7 +36,7 @@ def simulate(
 
 
 def ingest(
-    sources: Annotated[list[Path], typer.Argument(help="Folders of FHIR, WFDB, DICOM or MIMIC-III tables.")],
+    sources: Annotated[list[Path], typer.Argument(help="Folders of FHIR, WFDB, DICOM, HL7 v2 or MIMIC-III tables.")],
     store: Store = None,
     as_: options.Mode = "history",
     namespace: options.Namespace = None,

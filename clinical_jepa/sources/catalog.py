@@ -10,13 +10,13 @@ from typing import Literal, Protocol, get_args
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.sources.context import ReadContext
 
-Kind = Literal["fhir", "mimic3", "wfdb", "dicom"]  # in the order of reading
+Kind = Literal["fhir", "mimic3", "wfdb", "dicom", "hl7v2"]  # in the order of reading
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A unit of reading: one FHIR file, one table, one WFDB record (its header), one DICOM file."""
+    """A unit of reading: one FHIR file, one table, one WFDB record (its header), one DICOM file, one HL7 file."""
 
     kind: Kind
     path: Path
@@ -53,6 +53,10 @@ def _reader(kind: Kind) -> Reader:
             from clinical_jepa.sources.dicom import reader as dicom
 
             return dicom
+        case "hl7v2":
+            from clinical_jepa.sources.hl7v2 import reader as hl7v2
+
+            return hl7v2
 
 
 def find(root: Path) -> tuple[Found, ...]:

@@ -32,6 +32,7 @@ class ReadContext:
     ``subjects``: the identifiers a source declares; None where it declares none, so that all are taken.
 
     ``aliases``: identifiers of patients met before, by the id that their source's references use (FHIR ``Patient.id``).
+    ``hl7_statuses``: what OBX-11 letters without an official meaning mean at this site (``none``: an empty OBX-11).
     ``stitch_to``: a ward stitched from sources of different years: ingest shifts each subject whole, so that its first
     admission (else its first fact) lies at this instant, and names the sources ``stitched:…``.
     ``shard``: ``(number, of)``: the part of the units that this run takes, so that several runs may share a folder.
@@ -45,6 +46,7 @@ class ReadContext:
     delays: Mapping[str, int | None] = field(default_factory=lambda: DELAYS)
     subjects: frozenset[str] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    hl7_statuses: Mapping[str, str] = field(default_factory=dict)
     stitch_to: int | None = None
     shard: tuple[int, int] = (0, 1)
 

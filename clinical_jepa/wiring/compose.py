@@ -57,7 +57,26 @@ def context(settings: Settings, root: Path) -> ReadContext:
         namespace=settings.site.namespace,
         identity_key=key,
         trust_last_updated=settings.site.trust_last_updated,
+        hl7_statuses=hl7_statuses(settings.hl7.statuses),
     )
+
+
+def hl7_statuses(text: str) -> dict[str, str]:
+    """``R=preliminary,none=final`` as a map; ``BadRequest`` for what has a meaning already, or is no status."""
+    from clinical_jepa.records.events import STATUSES
+    from clinical_jepa.sources.hl7v2.mapping import STATUSES as OFFICIAL
+
+    found: dict[str, str] = {}
+    for one in text.split(",") if text.strip() else ():
+        letter, _, status = (part.strip() for part in one.partition("="))
+        if not (letter == "none" or (len(letter) == 1 and letter.isupper() and letter not in OFFICIAL)):
+            raise BadRequest(
+                f"hl7.statuses: {letter!r} is no OBX-11 letter that a site may declare (B, I, O, R, S, U, V, none)"
+            )
+        if status not in STATUSES:
+            raise BadRequest(f"hl7.statuses: {status!r} is none of {', '.join(STATUSES)}")
+        found[letter] = status
+    return found
 
 
 def store(settings: Settings, *, create: bool = False) -> Store:

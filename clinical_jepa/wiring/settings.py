@@ -29,6 +29,11 @@ class Site:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hl7:
+    statuses: str = ""  # what OBX-11 letters without an official meaning mean here, e.g. "R=preliminary,none=final"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paths:
     store: str = "store"
     model: str = "model"
@@ -86,6 +91,7 @@ class Fetch:
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     site: Site = Site()
+    hl7: Hl7 = Hl7()
     paths: Paths = Paths()
     ward: Ward = Ward()
     alerts: Alerts = Alerts()

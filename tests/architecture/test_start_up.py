@@ -37,7 +37,7 @@ def loaded(program: str) -> set[str]:
     return set(done.stdout.rpartition("LOADED")[2].split())
 
 
-@pytest.mark.parametrize("verb", ["", "ingest", "relay", "check"])
+@pytest.mark.parametrize("verb", ["", "ingest", "receive", "relay", "check"])
 def test_help_loads_nothing_heavy(verb: str) -> None:
     program = (
         f"import sys; sys.argv = ['clinical-jepa', *{[verb] if verb else []!r}, '--help']\n"

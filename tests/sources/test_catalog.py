@@ -13,17 +13,19 @@ from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import DELAYS, ReadContext
 from clinical_jepa.sources.fhir import reader as fhir
+from clinical_jepa.sources.hl7v2 import reader as hl7v2
 from clinical_jepa.sources.tables import reader as tables
 from clinical_jepa.sources.wfdb import reader as wfdb
 
 FHIR = Path(fhir.__file__).parent / "examples"
+HL7 = Path(hl7v2.__file__).parent / "examples"
 MIMIC = Path(tables.__file__).parent / "examples" / "mimic3"
 MASTER = "p000123-2026-01-05-09-12/2 1 62.5 1000\np1_0001 500\n~ 100\np1_0002 400\n"
 
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
-    """FHIR, tables, a WFDB record of two segments and a (headless) DICOM file."""
+    """FHIR, tables, a WFDB record of two segments, a (headless) DICOM file and HL7 messages."""
     shutil.copytree(FHIR / "ward", tmp_path / "fhir")
     shutil.copytree(MIMIC, tmp_path / "mimic3")
     (tmp_path / "wfdb").mkdir()
@@ -33,13 +35,14 @@ def mixed(tmp_path: Path) -> Path:
         (tmp_path / "wfdb" / f"{name}.dat").write_bytes(bytes(1000))
     (tmp_path / "dicom").mkdir()
     (tmp_path / "dicom" / "one.dcm").write_bytes(bytes(128) + b"DICM")
+    shutil.copytree(HL7, tmp_path / "hl7v2")
     (tmp_path / "README.txt").write_text("not a source")
     return tmp_path
 
 
 def test_units_come_by_kind_then_by_path(mixed: Path) -> None:
     found = catalog.find(mixed)
-    assert [one.kind for one in found] == ["fhir"] * 7 + ["mimic3"] * 10 + ["wfdb"] + ["dicom"]
+    assert [one.kind for one in found] == ["fhir"] * 7 + ["mimic3"] * 10 + ["wfdb"] + ["dicom"] + ["hl7v2"] * 2
     assert len({one.path for one in found}) == len(found)
 
 
@@ -63,6 +66,7 @@ def test_a_unit_rests_on_what_it_refers_to(mixed: Path) -> None:
         "p1_0002.dat",
         "p1_0002.hea",
     ]
+    assert names("hl7v2", "hl7v2/ward.hl7") == ["ward.hl7"]
     assert names("dicom", "dicom/one.dcm") == ["one.dcm"]
 
 
