@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import bench, data, fetch, guard, learn, live, receive
+from clinical_jepa.cli import bench, data, export, fetch, guard, learn, live, receive
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -25,6 +25,7 @@ app.add_typer(receive.receive, name="receive")
 app.add_typer(data.quarantine, name="quarantine")
 app.command()(data.subjects)
 app.command()(data.timeline)
+app.add_typer(export.export, name="export")
 app.command()(learn.pretrain)
 app.command()(learn.fit)
 app.command()(learn.evaluate)
