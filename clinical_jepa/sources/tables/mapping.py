@@ -5,11 +5,9 @@ Items outside the map (settings, alarm limits, findings as text) are counted, no
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from functools import cache
 
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import Row, cached, rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +24,10 @@ class Item:
     specimen: str | None
 
 
-@cache
+@cached
 def items(table: str) -> dict[str, Item]:
     """The mapped items of a table, by item id."""
-    with (schemas() / "codes" / "mimic3.csv").open(encoding="utf-8", newline="") as file:
-        return {row["itemid"]: _item(row) for row in csv.DictReader(file) if row["table"] == table}
+    return {row["itemid"]: _item(row) for row in rows("mimic3.csv", "itemid", "table") if row["table"] == table}
 
 
 def unit_of(item: Item, stated: str | None) -> str:
@@ -40,7 +37,7 @@ def unit_of(item: Item, stated: str | None) -> str:
     return stated
 
 
-def _item(row: dict[str, str]) -> Item:
+def _item(row: Row) -> Item:
     return Item(
         code=row["code"],
         column=row["column"],
