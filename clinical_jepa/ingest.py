@@ -21,6 +21,7 @@ from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.stitch import Beginnings, stitched
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
+from clinical_jepa.vocabulary.tables import tables_hash
 
 if TYPE_CHECKING:
     from clinical_jepa.store.events import Store
@@ -182,7 +183,7 @@ def _key(found: Found, site: ReadContext) -> str:
 
 
 def _way(site: ReadContext) -> tuple[object, ...]:
-    """Everything of the site and of this program's code list that decides what the same bytes say; the key as a mark."""
+    """Everything of the site and of the code tables that decides what the same bytes say; the key as a mark."""
     declared = None if site.subjects is None else sorted(site.subjects)
     keyed = subject_id("", "", key=site.identity_key)
     delays = sorted(site.delays.items())
@@ -195,6 +196,7 @@ def _way(site: ReadContext) -> tuple[object, ...]:
         declared,
         delays,
         code_map_hash(),
+        tables_hash(),
     )
 
 
