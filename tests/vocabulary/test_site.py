@@ -179,3 +179,12 @@ def test_codes_that_lie_are_refused_until_the_site_says_what_they_are(data: Path
     refused = Counter(one.reason for one in shipped.rejections) - Counter(one.reason for one in mended.rejections)
     assert refused["unmapped"] == sum(values.total() for values in stated.values())
     assert sum(values.total() for values in stated.values()) == 320
+
+
+def test_every_source_reads_its_code_tables_with_the_sites_rows() -> None:
+    """A table read past ``tables.rows`` would silently leave out what a site says."""
+    package = Path(tables.__file__).parents[1]
+    past = [
+        path for path in sorted((package / "sources").rglob("*.py")) if '"codes"' in path.read_text(encoding="utf-8")
+    ]
+    assert past == [], "read code tables by vocabulary.tables.rows(name, *key)"
