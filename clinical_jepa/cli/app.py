@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import bench, data, export, fetch, guard, learn, live, receive
+from clinical_jepa.cli import bench, data, export, fetch, guard, learn, live, receive, skew
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -34,6 +34,7 @@ app.command()(live.tick)
 app.command()(live.watch)
 app.command()(live.relay)
 app.command()(live.serve)
+guard.check.command("skew")(skew.check_skew)
 app.add_typer(guard.check, name="check")
 app.add_typer(bench.bench, name="bench")
 app.add_typer(guard.config, name="config")

@@ -98,7 +98,7 @@ class Rows:
 def _canonical(known: Code, value: float, unit: str | None) -> tuple[tuple[str, str] | None, float]:
     if unit is None:
         return ("no-unit", f"{known.code} ({known.label}) needs a unit; {known.unit} is the canonical one"), value
-    factors = conversion(unit, known.unit or "")
+    factors = conversion(unit, known.unit or "", code=known.code)
     if factors is None:
         return (
             "unknown-unit",

@@ -7,13 +7,11 @@ checkpoint, so that a model never reads ids of another list.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import Row, cached, rows
 
 HASH_BUCKETS = 8
 
@@ -33,14 +31,13 @@ class Code:
     parent: str | None
 
 
-@cache
+@cached
 def codes() -> tuple[Code, ...]:
     """The whole list, in id order."""
-    with (schemas() / "codes" / "variables.csv").open(encoding="utf-8", newline="") as file:
-        return tuple(_code(number, row) for number, row in enumerate(csv.DictReader(file)))
+    return tuple(_code(number, row) for number, row in enumerate(rows("variables.csv", "code")))
 
 
-def _code(number: int, row: dict[str, str]) -> Code:
+def _code(number: int, row: Row) -> Code:
     return Code(
         id=number,
         code=row["code"],
@@ -54,19 +51,19 @@ def _code(number: int, row: dict[str, str]) -> Code:
     )
 
 
-@cache
+@cached
 def by_code() -> dict[str, Code]:
     """The list by code string."""
     return {code.code: code for code in codes()}
 
 
-@cache
+@cached
 def by_name() -> dict[str, Code]:
     """The list by short name, e.g. ``map``."""
     return {code.name: code for code in codes()}
 
 
-@cache
+@cached
 def code_id(code: str) -> int:
     """The id of a code string: listed, of its longest listed prefix, or of a hash bucket."""
     known = by_code()
@@ -83,7 +80,7 @@ def code_count() -> int:
     return len(codes()) + HASH_BUCKETS
 
 
-@cache
+@cached
 def code_map_hash() -> str:
     """Sixteen hex characters that change whenever the ids do, or what a number or a prefix under one of them means.
 
@@ -92,6 +89,6 @@ def code_map_hash() -> str:
     return _map_hash(codes())
 
 
-def _map_hash(rows: Sequence[Code]) -> str:
-    meaning = [(row.code, row.kind, row.unit, row.low, row.high, row.parent) for row in rows]
+def _map_hash(listed: Sequence[Code]) -> str:
+    meaning = [(row.code, row.kind, row.unit, row.low, row.high, row.parent) for row in listed]
     return hashlib.blake2b(repr((HASH_BUCKETS, meaning)).encode(), digest_size=8).hexdigest()

@@ -25,8 +25,12 @@ Progress = Callable[[int, int], None]
 
 
 def settings(flags: Mapping[str, Any] | None = None, *, file: Path | None = None) -> Settings:
-    """Effective settings of this process: file, environment, flags."""
-    return configuration.load(os.environ, file=file, flags=flags).settings
+    """Effective settings of this process: file, environment, flags. The site's code tables are in use from here on."""
+    from clinical_jepa.vocabulary import site
+
+    found = configuration.load(os.environ, file=file, flags=flags).settings
+    site.use(Path(found.site.codes) if found.site.codes else None)
+    return found
 
 
 def shown(file: Path | None) -> list[tuple[str, str, str]]:

@@ -26,6 +26,7 @@ class Site:
     namespace: str = "mrn"  # who issued the identifiers in the sources
     identity_key: str = ""  # secret of the subject ids; only from the environment
     trust_last_updated: bool = False  # meta.lastUpdated is a true reporting time here
+    codes: str = ""  # folder of the site's own code tables (units.csv, fhir.csv, …), laid over the shipped ones
 
 
 @dataclass(frozen=True, kw_only=True)

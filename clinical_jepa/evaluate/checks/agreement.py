@@ -77,13 +77,13 @@ def agreement(tables: Iterable[pa.Table], *, tolerance_bpm: float = 5.0) -> Agre
     """The same from EVENTS tables, one a subject, holding the newest version of each fact."""
     found, charted = [PAIRS.empty_table()], 0
     for events in tables:
-        times, values = _series(events, CHARTED)
+        times, values = series(events, CHARTED)
         charted += len(times)
         found.append(_pairs(events, times, values))
     return Agreement(tolerance_bpm=tolerance_bpm, charted=charted, pairs=pa.concat_tables(found))
 
 
-def _series(events: pa.Table, code: str) -> tuple[np.ndarray, np.ndarray]:
+def series(events: pa.Table, code: str) -> tuple[np.ndarray, np.ndarray]:
     """``(times int64 µs, values float64)`` of a code, in order of time."""
     rows = events.filter(pc.and_(pc.equal(events["code"], code), pc.is_valid(events["numeric_value"])))
     times = rows["time"].cast(pa.int64()).to_numpy()
@@ -92,7 +92,7 @@ def _series(events: pa.Table, code: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pairs(events: pa.Table, times: np.ndarray, values: np.ndarray) -> pa.Table:
-    starts, monitor = _series(events, MONITOR)
+    starts, monitor = series(events, MONITOR)
     if not len(times) or not len(starts):
         return PAIRS.empty_table()
     newest = np.searchsorted(starts, times, side="left") - 1  # the last minute that starts before the charted time

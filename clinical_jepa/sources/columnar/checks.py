@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import polars as pl
 
 from clinical_jepa.vocabulary.codes import by_code
+from clinical_jepa.vocabulary.tables import cached
 from clinical_jepa.vocabulary.units import conversion
 
 _PAIRS = {
@@ -53,7 +52,7 @@ def _limits() -> pl.Expr:
     )
 
 
-@cache
+@cached
 def _pair(code: str, unit: str | None) -> tuple[object, ...]:
     known = by_code().get(code)
     if known is None or known.unit is None:  # a code of the data set's own: its unit stays as stated

@@ -12,13 +12,11 @@ data set's own code with the documented unit, never converted). ``low`` and ``hi
 
 from __future__ import annotations
 
-import csv
-from functools import cache
 from typing import Any
 
 import polars as pl
 
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import Row, cached, rows
 
 SOURCES_OF_UNITS = ("row", "documentation", "disputed")
 _SCHEMA: dict[str, Any] = {
@@ -35,21 +33,20 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-@cache
-def code_map(data_set: str) -> tuple[dict[str, str], ...]:
-    """Every line of a data set's map as it stands."""
-    with (schemas() / "codes" / f"{data_set}.csv").open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
+@cached
+def code_map(data_set: str) -> tuple[Row, ...]:
+    """Every line of a data set's map as it stands, the site's over the shipped ones."""
+    return tuple(rows(f"{data_set}.csv", "table", "item", "code"))
 
 
-@cache
+@cached
 def items(data_set: str, table: str) -> pl.DataFrame:
     """The mapped items of a table, ``spelled`` in lower case."""
-    rows = [_row(line) for line in code_map(data_set) if line["table"] == table]
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    found = [_row(line) for line in code_map(data_set) if line["table"] == table]
+    return pl.DataFrame(found, schema=_SCHEMA, orient="row")
 
 
-def _row(line: dict[str, str]) -> dict[str, object]:
+def _row(line: Row) -> dict[str, object]:
     return {
         "item": line["item"],
         "code": line["code"],

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from functools import cache, lru_cache
 
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Refusal
 from clinical_jepa.vocabulary.codes import by_code
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import cached, cached_up_to, rows
 
 _MANY = 1 << 16  # different codings kept in memory
 _LOINC = re.compile(r"^(LP|LA)?\d{1,7}-\d$")
@@ -21,7 +19,7 @@ def code_of(concept: Json) -> str | Refusal:
     return _chosen(tuple([(coding.get("system", ""), coding["code"]) for coding in codings if "code" in coding]))
 
 
-@lru_cache(maxsize=_MANY)
+@cached_up_to(_MANY)
 def _chosen(codings: tuple[tuple[str, str], ...]) -> str | Refusal:
     found = [canonical(system, code) for system, code in codings]
     kept = [code for code in found if code is not None]
@@ -32,7 +30,7 @@ def _chosen(codings: tuple[tuple[str, str], ...]) -> str | Refusal:
     return Refusal(reason="unmapped", message="no coding: a code given by its text alone is not guessed")
 
 
-@lru_cache(maxsize=_MANY)
+@cached_up_to(_MANY)
 def canonical(system: str, code: str) -> str | None:
     """``LOINC//8867-4`` for a coding; None where the code must not be trusted."""
     short = system_name(system)
@@ -43,7 +41,7 @@ def canonical(system: str, code: str) -> str | None:
     return f"{short}//{code}"
 
 
-@lru_cache(maxsize=_MANY)
+@cached_up_to(_MANY)
 def system_name(uri: str) -> str:
     """The short name of a code system: listed, or made of the last part of its address."""
     if uri in _systems():
@@ -59,13 +57,11 @@ def label_of(concept: Json) -> str | None:
     return None if text is None else str(text)
 
 
-@cache
+@cached
 def _map() -> dict[tuple[str, str], str]:
-    with (schemas() / "codes" / "fhir.csv").open(encoding="utf-8", newline="") as file:
-        return {(row["system"], row["code"]): row["canonical"] for row in csv.DictReader(file)}
+    return {(row["system"], row["code"]): row["canonical"] for row in rows("fhir.csv", "system", "code")}
 
 
-@cache
+@cached
 def _systems() -> dict[str, str]:
-    with (schemas() / "codes" / "fhir_systems.csv").open(encoding="utf-8", newline="") as file:
-        return {row["uri"]: row["name"] for row in csv.DictReader(file)}
+    return {row["uri"]: row["name"] for row in rows("fhir_systems.csv", "uri")}

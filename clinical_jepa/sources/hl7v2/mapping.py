@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 
 from clinical_jepa.vocabulary.codes import by_code, codes
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import cached, rows
 
 # OBX-11 with an official meaning; "N" (not asked) has no result. All others are a site's to declare.
 STATUSES: Mapping[str, str | None] = {
@@ -99,40 +97,35 @@ def _system(name: str) -> str:
     return plain.upper() if _SYSTEM.match(plain) else "LOCAL"
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
-    with (schemas() / "codes" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-@cache
+@cached
 def _map() -> dict[Coding, str]:
-    return {(row["system"], row["code"]): row["canonical"] for row in _rows("hl7v2")}
+    return {(row["system"], row["code"]): row["canonical"] for row in rows("hl7v2.csv", "system", "code")}
 
 
-@cache
+@cached
 def _systems() -> dict[str, str]:
-    return {row["name"]: row["system"] for row in _rows("hl7v2_systems")}
+    return {row["name"]: row["system"] for row in rows("hl7v2_systems.csv", "name")}
 
 
-@cache
+@cached
 def _units() -> dict[Coding, str]:
-    return {(row["system"], row["spelling"]): row["ucum"] for row in _rows("hl7v2_units")}
+    return {(row["system"], row["spelling"]): row["ucum"] for row in rows("hl7v2_units.csv", "system", "spelling")}
 
 
-@cache
+@cached
 def _ucum() -> frozenset[str]:
     """UCUM codes that a message may write without naming their system: those that this system converts."""
     listed = {code.unit for code in codes() if code.unit is not None}
-    return frozenset(listed | {row["from"] for row in _rows("units")} | set(_units().values()))
+    return frozenset(listed | {row["from"] for row in rows("units.csv", "from", "to")} | set(_units().values()))
 
 
-@cache
+@cached
 def _absent() -> tuple[frozenset[str], frozenset[float]]:
-    texts = [row["text"] for row in _rows("hl7v2_absent")]
+    texts = [row["text"] for row in rows("hl7v2_absent.csv", "text")]
     numbers = [float(text) for text in texts if re.fullmatch(r"-?\d+(\.\d+)?", text)]
     return frozenset(texts), frozenset(numbers)
 
 
-@cache
+@cached
 def _charsets() -> dict[str, str]:
-    return {row["name"]: row["codec"] for row in _rows("hl7v2_charsets")}
+    return {row["name"]: row["codec"] for row in rows("hl7v2_charsets.csv", "name")}

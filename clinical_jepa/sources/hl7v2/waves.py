@@ -6,10 +6,8 @@ The rest is counted: a raw count without its scale is no voltage.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from clinical_jepa.records.instant import SECOND
@@ -17,7 +15,7 @@ from clinical_jepa.sources.hl7v2.frame import Ignored
 from clinical_jepa.sources.hl7v2.mapping import unit_of
 from clinical_jepa.sources.hl7v2.message import Segment
 from clinical_jepa.vocabulary.identity import content_id
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import cached, rows
 from clinical_jepa.vocabulary.units import conversion
 
 if TYPE_CHECKING:
@@ -147,16 +145,15 @@ def _quality(samples: np.ndarray, rate_hz: float, limits: tuple[float, float]) -
     return share, "missing" if (~finite).sum() >= (finite & ~inside).sum() else "out-of-range"
 
 
-@cache
+@cached
 def _channels() -> dict[str, Channel]:
-    with (schemas() / "codes" / "hl7v2_waves.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            row["code"]: Channel(
-                name=row["name"],
-                channel=row["channel"],
-                unit=row["unit"],
-                rank=int(row["rank"]),
-                limits=(float(row["low"] or "-inf"), float(row["high"] or "inf")),
-            )
-            for row in csv.DictReader(file)
-        }
+    return {
+        row["code"]: Channel(
+            name=row["name"],
+            channel=row["channel"],
+            unit=row["unit"],
+            rank=int(row["rank"]),
+            limits=(float(row["low"] or "-inf"), float(row["high"] or "inf")),
+        )
+        for row in rows("hl7v2_waves.csv", "code")
+    }

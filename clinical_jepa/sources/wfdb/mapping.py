@@ -6,13 +6,11 @@ the lowest ``rank`` that carries a value wins.
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import Row, cached, rows
 
 Kind = Literal["signal", "numeric"]
 
@@ -41,13 +39,12 @@ class Target:
     zero_is_missing: bool  # this monitor writes 0 where it has no value
 
 
-@cache
+@cached
 def _table() -> dict[tuple[str, str], Target]:
-    with (schemas() / "codes" / "wfdb.csv").open(encoding="utf-8", newline="") as file:
-        return {(row["kind"], row["name"]): _target(row) for row in csv.DictReader(file)}
+    return {(row["kind"], row["name"]): _target(row) for row in rows("wfdb.csv", "kind", "name")}
 
 
-def _target(row: dict[str, str]) -> Target:
+def _target(row: Row) -> Target:
     return Target(
         name=row["name"],
         target=row["target"],
