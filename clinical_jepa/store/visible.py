@@ -85,7 +85,7 @@ class View:
         places = self._places(subject_id)
         available = self.available[places]
         places = places[np.searchsorted(available, since, "right") : np.searchsorted(available, until, "right")]
-        return self.table.take(places[self.hidden_from[places] > until]).drop_columns(["commit"])
+        return _picked(self.table, places[self.hidden_from[places] > until]).drop_columns(["commit"])
 
     def arrived(self, until: int) -> pa.Table:
         """Every row with ``available <= until``, seen or not."""
@@ -95,7 +95,7 @@ class View:
         """The rows seen as of ``until`` whose code begins with one of ``prefixes``."""
         places = self._coded(prefixes)
         places = places[: np.searchsorted(self.available[places], until, "right")]
-        return self.table.take(places[self.hidden_from[places] > until]).drop_columns(["commit"])
+        return _picked(self.table, places[self.hidden_from[places] > until]).drop_columns(["commit"])
 
     def corrected(self, since: int, until: int) -> Iterator[tuple[int, int]]:
         """(subject, available time) of rows seen as of ``since`` that a version of ``(since, until]`` took the place of.
@@ -179,3 +179,16 @@ class View:
         if place == self.subjects.size or self.subjects[place] != subject_id:
             return self.by_subject[:0]
         return self.by_subject[self.starts[place] : self.starts[place + 1]]
+
+
+def _picked(table: pa.Table, places: np.ndarray) -> pa.Table:
+    """The rows at ascending places, piece by piece: ``take`` on a table of several pieces joins them all first."""
+    pieces = table.to_batches()
+    ends = np.cumsum([piece.num_rows for piece in pieces], dtype=np.int64)
+    cuts = np.searchsorted(places, ends)
+    taken = [
+        piece.take(pa.array(places[first:last] - (end - piece.num_rows)))
+        for piece, end, first, last in zip(pieces, ends, np.append(0, cuts)[:-1], cuts, strict=True)
+        if last > first
+    ]
+    return pa.Table.from_batches(taken, table.schema)
