@@ -51,6 +51,7 @@ class SkewConfig:
     least: int = 24  # charted values that meet a monitor value at the offset found
     evidence: float = 7.0  # natural logarithm of the odds that the two belong together at all
     agree: float = 0.6  # share of met values that lie within 5 /min of one within 3 minutes
+    moved: float = 9.0  # natural logarithm of the odds by which a quarter of the chart may want another offset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +94,18 @@ def clock_skew(monitor: Series, chart: Series, config: SkewConfig = SkewConfig()
     at = places[:, None] - offsets[None, :]  # [charted, offsets]
     odds, known = _odds(grid.values, chart.values, config)
     value = np.unique(chart.values, return_inverse=True)[1]
-    scores = np.stack([one[value[:, None], at].sum(axis=0) for one in odds])  # [spreads, offsets]
+    each = [one[value[:, None], at] for one in odds]
+    scores = np.stack([one.sum(axis=0) for one in each])  # [spreads, offsets]
     total = config.caution * _log_mean(scores)
     best = int(np.argmax(total))
     low, high, middle = _interval(offsets, total, best, config)
     met = int(known[at[:, best]].sum())
-    reason = _doubt(grid.values, chart.values, at[:, best], (total, met, high - low), config)
+    fitting = each[int(np.argmax(scores[:, best]))]
+    reason = (
+        _doubt((met, high - low, float(_log_mean(total[:, None])[0])), config)
+        or _apart(grid.values, chart.values, at[:, best], config)
+        or _moved(fitting, best, config)
+    )
     beside = float((exact - places).mean())
     low, high, middle = low + beside, high + beside, middle + beside
     ends = [round(end * MINUTE) for end in (middle, low, high)]
@@ -177,25 +184,33 @@ def _interval(offsets: Array, total: Array, best: int, config: SkewConfig) -> tu
     return float(offsets[low]) - config.edge, float(offsets[high]) + config.edge, middle
 
 
-def _doubt(
-    minutes: Array, charted: Array, at: Array, found: tuple[Array, int, float], config: SkewConfig
-) -> str | None:
-    """Why the offset found is not certain; None where it is."""
-    total, met, width = found
+def _doubt(found: tuple[int, float, float], config: SkewConfig) -> str | None:
+    """Why the offset found is not certain, by values met, width and evidence; None where it is."""
+    met, width, evidence = found
     if met < config.least:
         return f"{met} charted heart rates meet a monitor value, {config.least} are needed"
     if width > config.narrow:
         return f"the interval is {width:.0f} minutes wide, {config.narrow:.0f} at most are narrow"
-    if _log_mean(total[:, None])[0] < config.evidence:
+    if evidence < config.evidence:
         return "the two do not fit better than chance"
-    close = _close(minutes, charted, at)
+    return None
+
+
+def _apart(minutes: Array, charted: Array, at: Array, config: SkewConfig) -> str | None:
+    """Whether too many charted values lie away from the monitor's at the best offset."""
+    around = minutes[at[:, None] + np.arange(-3, 4)]
+    seen = np.isfinite(around).any(axis=1)
+    away = np.nan_to_num(np.abs(around - charted[:, None])[seen], nan=np.inf).min(axis=1)
+    close = float((away <= 5).mean())
     if close < config.agree:
         return f"at the best offset {close:.0%} of the charted values lie near the monitor's, {config.agree:.0%} are needed"
     return None
 
 
-def _close(minutes: Array, charted: Array, at: Array) -> float:
-    around = minutes[at[:, None] + np.arange(-3, 4)]
-    away = np.abs(around - charted[:, None])
-    seen = np.isfinite(around).any(axis=1)
-    return float((np.nan_to_num(away[seen], nan=np.inf).min(axis=1) <= 5).mean()) if seen.any() else 0.0
+def _moved(each: Array, best: int, config: SkewConfig) -> str | None:
+    """Whether a quarter of the chart fits another offset far better: one clock was set, or jumped for the season."""
+    for quarter in np.array_split(each, 4):
+        scores = config.caution * quarter.sum(axis=0)
+        if scores.max() - scores[max(best - 3, 0) : best + 4].max() > config.moved:
+            return "a part of the chart fits another offset better: one of the clocks was moved"
+    return None

@@ -85,6 +85,17 @@ def test_the_chart_of_another_patient_is_refused() -> None:
     assert clock_skew(monitor(20 * 60, seed=1), charted(monitor(20 * 60, seed=2), 30)).verdict == "refused"
 
 
+@pytest.mark.parametrize("part", [0.3, 0.5, 0.8])
+def test_a_clock_that_was_set_while_charting_is_refused(part: float) -> None:
+    source = monitor(30 * 60)
+    chart = charted(source, 10)
+    times = chart.times.copy()
+    times[round(part * len(times)) :] += 60 * MINUTE  # the end of summer time
+    assert clock_skew(source, chart).verdict == "shift"
+    found = clock_skew(source, Series(times, chart.values))
+    assert (found.verdict, found.correction) == ("refused", 0)
+
+
 def test_too_few_values_are_refused_though_they_fit() -> None:
     source = monitor(16 * 60)
     chart = charted(source, 10)
