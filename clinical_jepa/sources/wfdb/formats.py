@@ -17,12 +17,16 @@ from clinical_jepa.sources.wfdb import flac
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """``samples`` samples lie in ``size`` bytes; ``missing`` is the digital value that means "no value"."""
+    """``samples`` samples lie in ``size`` bytes; ``missing`` is the digital value that means "no value".
+
+    ``ends[k]`` is the byte of a block after which its first k samples are complete.
+    """
 
     samples: int
     size: int
-    missing: int | None
+    missing: int  # of format 8, which has none: a sum that differences never reach
     unpack: Callable[[np.ndarray], np.ndarray]  # uint8 of whole blocks → integers
+    ends: tuple[int, ...] = (0,)
 
 
 def _twelve_bits(raw: np.ndarray) -> np.ndarray:
@@ -62,16 +66,16 @@ def _three_bytes(raw: np.ndarray) -> np.ndarray:
 
 
 FORMATS = {
-    8: Format(samples=1, size=1, missing=None, unpack=lambda raw: raw.view(np.int8)),
+    8: Format(samples=1, size=1, missing=-(2**31), unpack=lambda raw: raw.view(np.int8)),
     16: Format(samples=1, size=2, missing=-(2**15), unpack=lambda raw: raw.view("<i2")),
     24: Format(samples=1, size=3, missing=-(2**23), unpack=_three_bytes),
     32: Format(samples=1, size=4, missing=-(2**31), unpack=lambda raw: raw.view("<i4")),
     61: Format(samples=1, size=2, missing=-(2**15), unpack=lambda raw: raw.view(">i2")),
     80: Format(samples=1, size=1, missing=-(2**7), unpack=lambda raw: (raw ^ 0x80).view(np.int8)),
     160: Format(samples=1, size=2, missing=-(2**15), unpack=lambda raw: (raw.view("<u2") ^ 0x8000).view("<i2")),
-    212: Format(samples=2, size=3, missing=-(2**11), unpack=_twelve_bits),
-    310: Format(samples=3, size=4, missing=-(2**9), unpack=_three_ten),
-    311: Format(samples=3, size=4, missing=-(2**9), unpack=_three_eleven),
+    212: Format(samples=2, size=3, missing=-(2**11), unpack=_twelve_bits, ends=(0, 2)),
+    310: Format(samples=3, size=4, missing=-(2**9), unpack=_three_ten, ends=(0, 2, 4)),
+    311: Format(samples=3, size=4, missing=-(2**9), unpack=_three_eleven, ends=(0, 2, 3)),
 }
 MISSING = {number: form.missing for number, form in FORMATS.items()} | {508: -(2**7), 516: -(2**15), 524: -(2**23)}
 
@@ -79,7 +83,7 @@ MISSING = {number: form.missing for number, form in FORMATS.items()} | {508: -(2
 def bytes_of(form: Format, samples: int) -> int:
     """The bytes in which so many samples end: the last block may be cut short after its last sample's byte."""
     blocks, rest = divmod(samples, form.samples)
-    return blocks * form.size + -(-rest * form.size // form.samples)
+    return blocks * form.size + form.ends[rest]
 
 
 def length(path: Path, number: int, offset: int, channels: int) -> int:

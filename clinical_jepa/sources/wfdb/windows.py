@@ -51,7 +51,7 @@ def physical(signal: Signal, ints: np.ndarray) -> np.ndarray:
         part = ints[start : start + CHUNK]
         values = np.subtract(part, signal.baseline, out=buffer[: len(part)], dtype=np.float64)
         values /= signal.gain
-        if missing is not None and (gone := part == missing).any():
+        if (gone := part == missing).any():
             values[gone] = np.nan
         out[start : start + CHUNK] = values
     return out
@@ -67,6 +67,7 @@ def digital(header: Header, first: int, last: int, *, aligned: bool = True) -> l
         raise ValueError(f"frames {first} to {last} do not lie in a record of {total}")
     found: list[np.ndarray | None] = [None] * len(header.signals)
     for name, places in header.files.items():
+        _layout(header, places)
         signals = [header.signals[place] for place in places]
         skew = max(signal.skew for signal in signals) if aligned else 0
         block = _frames_of(header.path.with_name(name), signals, first, min(last + skew, total))
@@ -107,9 +108,6 @@ def _shifted(signal: Signal, samples: np.ndarray, count: int) -> np.ndarray:
     """``count`` frames from the signal's skew on; frames past the file's end are "no value"."""
     wanted = samples[signal.skew * signal.per_frame :][: count * signal.per_frame]
     lacking = count * signal.per_frame - len(wanted)
-    missing = formats.MISSING[signal.format]
-    return (
-        np.concatenate([wanted, np.full(lacking, 0 if missing is None else missing, wanted.dtype)])
-        if lacking
-        else wanted
-    )
+    if not lacking:
+        return wanted
+    return np.concatenate([wanted, np.full(lacking, formats.MISSING[signal.format], wanted.dtype)])
