@@ -104,8 +104,7 @@ def ingest(
             tally.add(found.kind, Counts(skipped=1))
         else:
             batches = list(_read(found, site, store, beginnings))
-            done = not any(batch.waiting for batch in batches)
-            appended = store.append(batches, mode=mode, now=now, prepare=prepare, file_hash=key if done else None)
+            appended = store.append(batches, mode=mode, now=now, prepare=prepare, file_hash=key)
             tally.add(found.kind, _counts(appended, batches))
             _note(batches, tally)
         if progress is not None:

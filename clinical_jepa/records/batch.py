@@ -101,7 +101,6 @@ class SourceBatch:
     """One unit of reading, committed whole. ``events`` follows ``records.events.EVENTS``.
 
     ``ignored`` counts, by kind, what was read and is no fact of this system (a claim, an order, an unlisted item).
-    ``waiting`` counts what was left for a later run because it is still being written: the unit is not done with.
     """
 
     events: pa.Table
@@ -112,4 +111,3 @@ class SourceBatch:
     ignored: Mapping[str, int] = field(default_factory=dict)
     retractions: tuple[Retraction, ...] = ()
     links: tuple[SubjectLink, ...] = ()
-    waiting: int = 0

@@ -41,8 +41,11 @@ def placing(header: Path, zone: ZoneInfo) -> Placing:
     if path is None:
         return Placing()
     name = header.relative_to(path.parent).with_suffix("").as_posix()
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = [line for line in csv.DictReader(file) if (line.get("record") or "").strip() == name]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = [line for line in csv.DictReader(file) if (line.get("record") or "").strip() == name]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{FILE} is no table in UTF-8") from error
     if len(lines) > 1:
         raise ValueError(f"{FILE} names the record more than once")
     if not lines:

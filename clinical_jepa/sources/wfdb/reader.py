@@ -17,7 +17,7 @@ from clinical_jepa.records.batch import Rejection, SignalPiece, SourceBatch
 from clinical_jepa.sources.rows import Rows
 from clinical_jepa.sources.wfdb import folder
 from clinical_jepa.sources.wfdb.alarms import WAITING, alarms
-from clinical_jepa.sources.wfdb.growing import growing
+from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.wfdb.mapping import Kind, target, ucum, waveform
 from clinical_jepa.sources.wfdb.numerics import numerics
 from clinical_jepa.sources.wfdb.pieces import minutes, pieces
@@ -88,8 +88,7 @@ def _rest(aside: _Aside) -> SourceBatch:
     return SourceBatch(
         events=Rows().table(),
         rejections=tuple(aside.problems),
-        ignored=dict(aside.ignored),
-        waiting=aside.ignored[WAITING],
+        ignored=dict(+aside.ignored),
     )
 
 
