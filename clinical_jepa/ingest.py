@@ -18,6 +18,7 @@ from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.stitch import Beginnings, stitched
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
@@ -178,7 +179,9 @@ def _key(found: Found, site: ReadContext) -> str:
     for path in catalog.parts(found):
         with path.open("rb") as file:
             bytes_of.append(hashlib.file_digest(file, "blake2b").hexdigest())
-    return content_id(found.kind, found.path.name, *_way(site), *bytes_of)
+    # a record that was read while it was being written is read once more when it has come to rest
+    still = ["growing"] if found.kind == "wfdb" and growing(catalog.parts(found), site) else []
+    return content_id(found.kind, found.path.name, *_way(site), *bytes_of, *still)
 
 
 def _way(site: ReadContext) -> tuple[object, ...]:

@@ -17,3 +17,8 @@ def growing(files: Iterable[Path], context: ReadContext) -> bool:
         return False
     touched = [path.stat().st_mtime for path in files if path.exists()]
     return bool(touched) and time.time() - max(touched) < context.growing_s
+
+
+def half_written(path: Path, context: ReadContext) -> bool:
+    """Whether a text file may still grow and ends inside a line: what it says so far may be wrong, not only short."""
+    return path.is_file() and growing([path], context) and not path.read_bytes().endswith(b"\n")

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from clinical_jepa.records.instant import SECOND
 from clinical_jepa.sources.availability import availability
+from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.rows import Fact, Origin, Rows
 from clinical_jepa.sources.wfdb.annotations import Annotations, parse
-from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.wfdb.record import LONGEST, TopRecord, refuse
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinical_jepa.records.batch import Rejection, SignalPiece, SourceBatch
+from clinical_jepa.sources.growing import growing, half_written
 from clinical_jepa.sources.rows import Rows
 from clinical_jepa.sources.wfdb import folder
 from clinical_jepa.sources.wfdb.alarms import WAITING, alarms
-from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.wfdb.mapping import Kind, target, ucum, waveform
 from clinical_jepa.sources.wfdb.numerics import numerics
 from clinical_jepa.sources.wfdb.pieces import minutes, pieces
@@ -43,34 +43,48 @@ class _Aside:
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
     """The batches of one record; at least one, which holds the reason where nothing could be read."""
     record = _no_header(path) if path.suffix != ".hea" else open_record(path, context)
-    if isinstance(record, Rejection):
-        waits = record.reason == "unreadable" and growing([path], context)
-        aside = _Aside(problems=[] if waits else [record], ignored=Counter({WAITING: 1} if waits else {}))
-        yield _rest(aside)
-        return
     aside = _Aside()
+    if _too_early(path, record, context):
+        aside.ignored[WAITING] += 1
+    elif isinstance(record, Rejection):
+        aside.problems.append(record)
+    else:
+        yield from _contents(record, context, aside)
+    if aside.problems or aside.ignored:
+        yield _rest(aside)
+
+
+def _contents(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[SourceBatch]:
+    """The rows of a record; what is none is put aside."""
     found = alarms(record, context, aside.ignored)
     if found.events or found.rejections:
         yield _batch(record, found)
+    if not record.spans:
+        aside.ignored["record without signals"] += 1
     parts = _parts(record, context, aside)
     if record.numerics:
         for rows in numerics(record, parts, context):
             yield _batch(record, rows)
-    else:
-        waiting: list[SignalPiece] = []
-        for minute in minutes(record, parts):
-            if _unfinished(record, minute, context):
-                aside.ignored[WAITING] += 1
-                continue
-            waiting += pieces(record, minute, context)
-            if len(waiting) >= PIECES_A_BATCH:
-                yield _batch(record, Rows(), tuple(waiting))
-                waiting = []
-        yield _batch(record, Rows(), tuple(waiting))
-    if not record.spans:
-        aside.ignored["record without signals"] += 1
-    if aside.problems or aside.ignored:
-        yield _rest(aside)
+        return
+    waiting: list[SignalPiece] = []
+    for minute in minutes(record, parts):
+        if _unfinished(record, minute, context):
+            aside.ignored[WAITING] += 1
+            continue
+        waiting += pieces(record, minute, context)
+        if len(waiting) >= PIECES_A_BATCH:
+            yield _batch(record, Rows(), tuple(waiting))
+            waiting = []
+    yield _batch(record, Rows(), tuple(waiting))
+
+
+def _too_early(path: Path, record: TopRecord | Rejection, context: ReadContext) -> bool:
+    """Whether a header that is being written may say more, or the record turn out to be a segment of one to come."""
+    if half_written(path, context):
+        return True
+    if isinstance(record, Rejection):
+        return record.reason == "unreadable" and growing([path], context)
+    return record.relative and not record.header.master and growing(parts(path), context)
 
 
 def _no_header(path: Path) -> Rejection:
@@ -97,6 +111,8 @@ def _parts(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[F
     seen: set[tuple[str, str]] = set()
     for place, span in enumerate(record.spans):
         try:
+            if half_written(span.path, context):
+                raise BadSegment("its header ends inside a line")
             for part in fragments(record, span):
                 for trace in part.traces:
                     if (trace.name, trace.unit) not in seen:
@@ -113,9 +129,11 @@ def _parts(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[F
 
 
 def _files(record: TopRecord, span: Span, later: tuple[Span, ...]) -> list[Path]:
-    """The files that would grow if the segment did: its own, or its record's header while no later segment is there."""
-    own = [path for path in parts(span.path) if path.is_file()]
-    return own if own or any(other.path.exists() for other in later) else [record.path]
+    """The files that are touched while the segment may still come: its own, else the next one's, else the record's."""
+    for one in (span, *later):
+        if found := [path for path in parts(one.path) if path.is_file()] if one.path.exists() else []:
+            return found
+    return [record.path]
 
 
 def _unfinished(record: TopRecord, minute: Fragment, context: ReadContext) -> bool:

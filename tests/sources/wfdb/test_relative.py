@@ -105,13 +105,32 @@ def test_the_sites_word_makes_it_an_ordinary_record(
     assert tmp_path / placing.FILE in reader.parts(path)  # a changed word is read again
 
 
+@pytest.mark.parametrize(
+    ("base", "utc"),
+    [
+        ("01:59:30 29/03/2026", datetime(2026, 3, 29, 0, 59, 30, tzinfo=UTC)),  # half a minute before the gap
+        (
+            "02:30:00 29/03/2026",
+            datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
+        ),  # inside it: as if the clock had not been put on
+        ("02:30:00 25/10/2026", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # inside the fold: the first of the two
+        ("23:59:59 29/02/2028", datetime(2028, 2, 29, 22, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_clock_changes_and_leap_days_move_a_start_and_never_a_sample(tmp_path: Path, base: str, utc: datetime) -> None:
+    frames = builders.segment(tmp_path, "s1", 100)
+    path = builders.master(tmp_path, [("s1", frames)], base=base)
+    times = sorted({piece.time for piece in pieces(read(path, tmp_path, zone=ZoneInfo("Europe/Berlin")))})
+    assert times == [to_us(utc), to_us(utc) + 60 * SECOND]
+
+
 def test_half_a_word_is_not_enough(tmp_path: Path) -> None:
     path = record(tmp_path, name="r7", base="")
     (tmp_path / placing.FILE).write_text("record,subject,start\nr7,123,\n")
     assert {piece.source for piece in pieces(read(path, tmp_path))} == {"relative:wfdb:waveforms"}
 
 
-@pytest.mark.parametrize("lines", [b"r7,123,yesterday", b"r7,123,\nr7,124,", b"r7,\xff,", b'r7,"12\x00'])
+@pytest.mark.parametrize("lines", [b"r7,123,yesterday", b"r7,123,\nr7,124,", b"r7,\xff,", b"r7," + b"9" * 140_000])
 def test_a_word_that_cannot_be_followed_refuses_the_record(tmp_path: Path, lines: bytes) -> None:
     path = record(tmp_path, name="r7", base=builders.BASE)
     (tmp_path / placing.FILE).write_bytes(b"record,subject,start\n" + lines + b"\n")

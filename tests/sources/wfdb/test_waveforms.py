@@ -78,6 +78,7 @@ def test_the_best_lead_with_a_value_is_ecg_and_another_keeps_its_name(tmp_path: 
     np.testing.assert_array_equal(by_channel(pieces, "ECG")[0].samples, lead_ii.astype(np.float32))
 
 
+@pytest.mark.fault(source="wfdb", fault="duplicate", ends="the same rows under the same ids")
 def test_reading_twice_gives_the_same_ids(tmp_path: Path) -> None:
     path = builders.record(tmp_path)
     ids = [piece.event_id for piece in read(path)[0]]
@@ -85,6 +86,7 @@ def test_reading_twice_gives_the_same_ids(tmp_path: Path) -> None:
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.fault(source="wfdb", fault="truncation", ends="that segment is refused as unreadable, the others are kept")
 @pytest.mark.parametrize("cut", [0, 1, 5000, -1])
 def test_a_truncated_segment_is_refused_and_the_rest_read(tmp_path: Path, cut: int) -> None:
     path = builders.record(tmp_path)
@@ -96,6 +98,9 @@ def test_a_truncated_segment_is_refused_and_the_rest_read(tmp_path: Path, cut: i
     assert [(piece.time - START) / SECOND for piece in by_channel(pieces, "ECG")] == [70, 120]
 
 
+@pytest.mark.fault(
+    source="wfdb", fault="wrong checksum", ends="that segment is refused as unreadable, the others are kept"
+)
 def test_a_segment_that_fails_its_checksum_is_refused(tmp_path: Path) -> None:
     path = builders.record(tmp_path)
     builders.spoil_checksum(tmp_path / "p000123_0002.hea")
@@ -105,6 +110,7 @@ def test_a_segment_that_fails_its_checksum_is_refused(tmp_path: Path) -> None:
     assert [(piece.time - START) / SECOND for piece in by_channel(pieces, "ECG")] == [0]
 
 
+@pytest.mark.fault(source="wfdb", fault="absent segment", ends="a gap in time, and a refusal that names it")
 @pytest.mark.parametrize("suffix", [".dat", ".hea"])
 def test_an_absent_segment_is_refused(tmp_path: Path, suffix: str) -> None:
     path = builders.record(tmp_path)
@@ -132,6 +138,7 @@ def test_a_record_that_cannot_be_placed_is_refused_whole(
     assert [r.reason for r in rejections] == [reason]
 
 
+@pytest.mark.fault(source="wfdb", fault="header damaged", ends="the record is refused as unreadable")
 def test_a_header_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / f"{NAME}.hea"
     path.write_text("<html>404</html>\n")
@@ -172,6 +179,9 @@ def test_two_signals_of_one_name_are_two_channels(tmp_path: Path) -> None:
     assert sorted(piece.channel for piece in pieces) == ["ABP", "ECG", "ECG//V", "ECG//V#2"]
 
 
+@pytest.mark.fault(
+    source="wfdb", fault="wrong unit", ends="that signal is refused as unknown-unit, the others are kept"
+)
 def test_a_unit_without_a_certain_conversion_is_refused(tmp_path: Path) -> None:
     frames = builders.segment(tmp_path, "s1", 5)
     header = tmp_path / "s1.hea"
