@@ -121,7 +121,8 @@ def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, Rea
         if not path.exists():
             raise BadRequest(f"there is no {path}; nothing was ingested")
         for found in catalog.find(path):
-            units.setdefault(found, replace(context, root=path))
+            for part in (found,) if context.growing_s is None else catalog.divided(found):
+                units.setdefault(part, replace(context, root=path))
     if not units:
         named = ", ".join(str(path) for path in paths) or "no folder given"
         raise BadRequest(
@@ -155,9 +156,10 @@ def _read(found: Found, site: ReadContext, store: Store, beginnings: Beginnings 
 
 def _placed(batch: SourceBatch, path: Path, root: Path) -> SourceBatch:
     """The batch with its rejections' files as seen from ``root``: two files of one name in two folders are two."""
-    if not batch.rejections or not path.is_relative_to(root) or path == root:
+    home = path.parent if path.parent.is_dir() else path.parent.parent  # a part of a record lies beside its header
+    if not batch.rejections or not home.is_relative_to(root):
         return batch
-    folder = path.parent.relative_to(root)
+    folder = home.relative_to(root)
     placed = (one if "/" in one.file else replace(one, file=(folder / one.file).as_posix()) for one in batch.rejections)
     return replace(batch, rejections=tuple(placed))
 

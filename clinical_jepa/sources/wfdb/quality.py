@@ -91,4 +91,5 @@ def _without_beats(values: np.ndarray, rate_hz: float) -> np.ndarray:
     beats = power[:, (frequency >= 5) & (frequency <= 14)].sum(axis=1)
     every = power[:, (frequency >= 5) & (frequency <= 50)].sum(axis=1)
     slow = power[:, frequency < 5].sum(axis=1)
-    return (beats < NOISE_POWER * every) & (slow < every)
+    noisy: np.ndarray = (beats < NOISE_POWER * every) & (slow < every)
+    return noisy

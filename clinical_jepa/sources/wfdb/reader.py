@@ -8,7 +8,7 @@ A broken or absent segment is a rejection, and the rest of the record is read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from clinical_jepa.sources.context import ReadContext
 
 PIECES_A_BATCH = 240
-find, parts = folder.find, folder.parts
+find, parts, divided = folder.find, folder.parts, folder.divided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,7 @@ class _Aside:
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
     """The batches of one record; at least one, which holds the reason where nothing could be read."""
+    path, segment, start = folder.whole(path)
     record = _no_header(path) if path.suffix != ".hea" else open_record(path, context)
     aside = _Aside()
     if _too_early(path, record, context):
@@ -49,19 +50,26 @@ def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
     elif isinstance(record, Rejection):
         aside.problems.append(record)
     else:
-        yield from _contents(record, context, aside)
+        if segment in (None, folder.BESIDE):
+            yield from _beside(record, context, aside)
+        spans = [span for span in record.spans if segment is None or (span.path.stem, span.start) == (segment, start)]
+        yield from _samples(record, spans, context, aside)
     if aside.problems or aside.ignored:
         yield _rest(aside)
 
 
-def _contents(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[SourceBatch]:
-    """The rows of a record; what is none is put aside."""
+def _beside(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[SourceBatch]:
+    """The alarms of a record; its other annotations are counted."""
     found = alarms(record, context, aside.ignored)
     if found.events or found.rejections:
         yield _batch(record, found)
     if not record.spans:
         aside.ignored["record without signals"] += 1
-    parts = _parts(record, context, aside)
+
+
+def _samples(record: TopRecord, spans: Sequence[Span], context: ReadContext, aside: _Aside) -> Iterator[SourceBatch]:
+    """The rows of some segments of a record; what is none is put aside."""
+    parts = _parts(record, spans, context, aside)
     if record.numerics:
         for rows in numerics(record, parts, context):
             yield _batch(record, rows)
@@ -106,10 +114,10 @@ def _rest(aside: _Aside) -> SourceBatch:
     )
 
 
-def _parts(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[Fragment]:
-    """All readable windows of a record in order; what was refused or waits is noted in ``aside``."""
+def _parts(record: TopRecord, spans: Sequence[Span], context: ReadContext, aside: _Aside) -> Iterator[Fragment]:
+    """All readable windows of some segments in order; what was refused or waits is noted in ``aside``."""
     seen: set[tuple[str, str]] = set()
-    for place, span in enumerate(record.spans):
+    for span in spans:
         try:
             if half_written(span.path, context):
                 raise BadSegment("its header ends inside a line")
@@ -120,7 +128,7 @@ def _parts(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[F
                         aside.problems.extend(_doubts(record, trace.name, trace.unit))
                 yield part
         except BadSegment as error:
-            if growing(_files(record, span, record.spans[place + 1 :]), context):
+            if growing(_files(record, span), context):
                 aside.ignored[WAITING] += 1
                 continue
             rest = "the record's other segments were read" if record.header.master else "its annotations were read"
@@ -128,11 +136,11 @@ def _parts(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[F
             aside.problems.append(refuse(span.path, span.path.stem, "unreadable", message))
 
 
-def _files(record: TopRecord, span: Span, later: tuple[Span, ...]) -> list[Path]:
+def _files(record: TopRecord, span: Span) -> list[Path]:
     """The files that are touched while the segment may still come: its own, else the next one's, else the record's."""
-    for one in (span, *later):
-        if found := [path for path in parts(one.path) if path.is_file()] if one.path.exists() else []:
-            return found
+    for one in record.spans[record.spans.index(span) :]:
+        if one.path.exists():
+            return parts(one.path)
     return [record.path]
 
 
