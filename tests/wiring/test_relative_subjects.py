@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from clinical_jepa.evaluate.checks.script import at
+from clinical_jepa.evaluate.checks.script import Line, at
 from clinical_jepa.ingest import ingest
 from clinical_jepa.records.batch import Mode
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.store.events import Store
 from clinical_jepa.wiring import inspect
 from clinical_jepa.wiring.settings import Paths, Settings
+from clinical_jepa.wiring.ward import stretch
 from tests.monitor.scenes import Scene, plain
 from tests.sources.wfdb import builders
 
@@ -65,3 +66,11 @@ def test_a_stitched_ward_takes_them_along(tmp_path: Path) -> None:
         "stitched:relative:wfdb:numerics",
         "stitched:relative:wfdb:waveforms",
     }
+
+
+def test_a_backtest_does_not_begin_in_1970(tmp_path: Path) -> None:
+    scene = Scene.open(tmp_path)
+    take(folder(tmp_path / "gateway"), scene.ward.store, "history")
+    assert stretch(scene.ward.store)[0] == 60_000_000
+    scene.history([Line(subject=1, time=10, value=80), Line(subject=1, time=70, value=90)])
+    assert stretch(scene.ward.store) == (at(10), at(70))

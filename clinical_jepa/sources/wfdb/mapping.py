@@ -1,6 +1,6 @@
 """Which channel or code a WFDB signal name stands for (``schemas/codes/wfdb.csv``), and how WFDB spells units.
 
-Signal names are the monitor's own, matched without regard to case and spaces. Among several signals for one target
+Signal names are the monitor's own, matched without regard to case, spaces and underlines. Among several signals for one target
 the lowest ``rank`` that carries a value wins.
 """
 
@@ -68,7 +68,7 @@ def _target(row: dict[str, str]) -> Target:
 
 def target(kind: Kind, name: str) -> Target | None:
     """What the signal ``name`` of a waveform or numerics record stands for, or None where the table is silent."""
-    return _table().get((kind, re.sub(r"\s+", "", name).upper()))
+    return _table().get((kind, re.sub(r"[\s_]+", "", name).upper()))
 
 
 def waveform(name: str) -> Target | None:
