@@ -18,6 +18,7 @@ from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.stitch import Beginnings, stitched
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
@@ -127,7 +128,8 @@ def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, Rea
         if not path.exists():
             raise BadRequest(f"there is no {path}; nothing was ingested")
         for found in catalog.find(path):
-            units.setdefault(found, replace(context, root=path))
+            for part in (found,) if context.growing_s is None else catalog.divided(found):
+                units.setdefault(part, replace(context, root=path))
     if not units:
         named = ", ".join(str(path) for path in paths) or "no folder given"
         raise BadRequest(
@@ -161,9 +163,10 @@ def _read(found: Found, site: ReadContext, store: Store, beginnings: Beginnings 
 
 def _placed(batch: SourceBatch, path: Path, root: Path) -> SourceBatch:
     """The batch with its rejections' files as seen from ``root``: two files of one name in two folders are two."""
-    if not batch.rejections or not path.is_relative_to(root) or path == root:
+    home = path.parent if path.parent.is_dir() else path.parent.parent  # a part of a record lies beside its header
+    if not batch.rejections or not home.is_relative_to(root):
         return batch
-    folder = path.parent.relative_to(root)
+    folder = home.relative_to(root)
     placed = (one if "/" in one.file else replace(one, file=(folder / one.file).as_posix()) for one in batch.rejections)
     return replace(batch, rejections=tuple(placed))
 
@@ -185,7 +188,9 @@ def _key(found: Found, site: ReadContext) -> str:
     for path in catalog.parts(found):
         with path.open("rb") as file:
             bytes_of.append(hashlib.file_digest(file, "blake2b").hexdigest())
-    return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of)
+    # a record that was read while it was being written is read once more when it has come to rest
+    still = ["growing"] if found.kind == "wfdb" and growing(catalog.parts(found), site) else []
+    return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of, *still)
 
 
 def _way(site: ReadContext, kind: str) -> tuple[object, ...]:

@@ -70,6 +70,15 @@ def find(root: Path) -> tuple[Found, ...]:
     return tuple(Found(kind=kind, path=path) for kind in KINDS for path in _reader(kind).find(root))
 
 
+def divided(found: Found) -> tuple[Found, ...]:
+    """The parts of a unit that may grow on their own, so that what was read of it is not read again; else the unit."""
+    if found.kind != "wfdb":
+        return (found,)
+    from clinical_jepa.sources.wfdb import reader
+
+    return tuple(Found(kind=found.kind, path=path) for path in reader.divided(found.path))
+
+
 def read(found: Found, context: ReadContext) -> Iterator[SourceBatch]:
     """The batches of one unit."""
     return _reader(found.kind).read(found.path, context)

@@ -36,6 +36,8 @@ class ReadContext:
     ``stitch_to``: a ward stitched from sources of different years: ingest shifts each subject whole, so that its first
     admission (else its first fact) lies at this instant, and names the sources ``stitched:…``.
     ``shard``: ``(number, of)``: the part of the units that this run takes, so that several runs may share a folder.
+    ``growing_s``: live intake; a file that is not whole and was touched less than so many seconds ago may still be in
+    the making: it is left for a later run. None: the files are at rest, and what is not whole is refused.
     """
 
     root: Path
@@ -49,6 +51,7 @@ class ReadContext:
     hl7_statuses: Mapping[str, str] = field(default_factory=dict)
     stitch_to: int | None = None
     shard: tuple[int, int] = (0, 1)
+    growing_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuses delays that leave a kind out: readers would take the gap for damage of the files."""

@@ -7,6 +7,8 @@ source named ``relative:…``. Where a site knows the offset, the record is an o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clinical_jepa.records.batch import Identity
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.vocabulary.identity import subject_id
@@ -20,6 +22,11 @@ def identity(record: str, context: ReadContext) -> Identity:
     namespace = f"{context.namespace}~{_NAMESPACE}"
     subject = subject_id(namespace, record, key=context.identity_key)
     return Identity(subject_id=subject, namespace=namespace, identifier=record)
+
+
+def subjects(identities: Iterable[Identity]) -> frozenset[int]:
+    """Those of the identities' subjects that are on a relative clock: when they were is not known."""
+    return frozenset(one.subject_id for one in identities if one.namespace.endswith(f"~{_NAMESPACE}"))
 
 
 def source(name: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clinical_jepa.evaluate.scoring import Leaderboard
 
 Progress = Callable[[int, int], None]
+GROWING_S = 600.0  # how long after its last write a file that is not whole may still be in the making, live
 
 
 def settings(flags: Mapping[str, Any] | None = None, *, file: Path | None = None) -> Settings:
@@ -122,6 +123,7 @@ def ingest_summary(
             compose.context(settings, Path(sources[0])),
             stitch_to=None if stitch is None else compose.instant(stitch),
             shard=shard,
+            growing_s=GROWING_S if mode == "live" else None,
         ),
         prepare=compose.prepare(),
         progress=progress,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clinical_jepa.forecast.alert_counting import Burden, Watch
     from clinical_jepa.monitor.backtest import BacktestReport
     from clinical_jepa.records.forecasts import Policy
+    from clinical_jepa.store.events import Store
 
 
 Progress = Callable[[int, int], None]
@@ -105,8 +106,9 @@ def backtested(
     reach, cadence = ward.store.extents(END), ward.policy.task.cadence
     if not reach:
         raise BadRequest(f"the store at {settings.paths.store} holds nothing to go over; ingest something first")
-    first = compose.instant(start) if start else min(begin for begin, _ in reach.values())
-    last = compose.instant(end) if end else max(finish for _, finish in reach.values())
+    begins, ends = stretch(ward.store)
+    first = compose.instant(start) if start else begins
+    last = compose.instant(end) if end else ends
     report = run(ward, first - first % cadence + cadence, last, cadence, progress=progress)
     return Backtested(
         report=report,
@@ -114,6 +116,15 @@ def backtested(
         watches=watches(report, ward.store, ward.policy),
         test=frozenset(split(reach).test),
     )
+
+
+def stretch(store: Store) -> tuple[int, int]:
+    """First and newest arrival of all subjects but those on a relative clock, whose 1970 was never; else of these."""
+    from clinical_jepa.sources import relative
+
+    reach, apart = store.extents(END), relative.subjects(store.identities())
+    known = [times for subject, times in reach.items() if subject not in apart] or list(reach.values())
+    return min(first for first, _ in known), max(last for _, last in known)
 
 
 def backtest(

@@ -29,6 +29,11 @@ HEAD = {
 }
 
 
+def read_with() -> str:
+    """What the FHIR reader reads with."""
+    return tables.tables_hash("fhir", ("fhir", "wfdb"))
+
+
 @pytest.fixture(autouse=True)
 def _shipped_tables() -> Iterator[None]:
     yield
@@ -48,7 +53,7 @@ def test_a_site_adds_rows_and_takes_the_place_of_shipped_ones(tmp_path: Path) ->
     loinc, shipped, before, ids = (
         "http://loinc.org",
         code_map_hash(),
-        tables.tables_hash("fhir", ("fhir", "wfdb")),
+        read_with(),
         [one.code for one in codes()],
     )
     assert canonical(loinc, "8331-1") == "LOINC//8310-5"
@@ -70,17 +75,17 @@ def test_a_site_adds_rows_and_takes_the_place_of_shipped_ones(tmp_path: Path) ->
     assert (by_name()["heart_rate"].low, by_name()["heart_rate"].id) == (10.0, 0)
     assert [one.code for one in codes()] == [*ids, "HOUSE//1"], "ids keep their places; new ones come after"
     assert code_map_hash() != shipped
-    assert tables.tables_hash("fhir", ("fhir", "wfdb")) != before
+    assert read_with() != before
     site.use(None)
-    assert (canonical(loinc, "8331-1"), code_map_hash(), tables.tables_hash("fhir", ("fhir", "wfdb"))) == ("LOINC//8310-5", shipped, before)
+    assert (canonical(loinc, "8331-1"), code_map_hash(), read_with()) == ("LOINC//8310-5", shipped, before)
     assert "HOUSE//1" not in by_code()
 
 
 def test_a_row_of_units_alone_leaves_the_models_code_map_and_changes_the_ingest_key(tmp_path: Path) -> None:
-    shipped, before = code_map_hash(), tables.tables_hash("fhir", ("fhir", "wfdb"))
+    shipped, before = code_map_hash(), read_with()
     site.use(folder(tmp_path, units="gtt,mL,0.05,0\n"))
     assert code_map_hash() == shipped
-    assert tables.tables_hash("fhir", ("fhir", "wfdb")) != before
+    assert read_with() != before
 
 
 @pytest.mark.parametrize(
@@ -102,10 +107,10 @@ def test_a_row_of_units_alone_leaves_the_models_code_map_and_changes_the_ingest_
 def test_a_fault_is_said_with_file_and_line_and_nothing_is_taken(
     table: str, text: str, said: str, tmp_path: Path
 ) -> None:
-    before = tables.tables_hash("fhir", ("fhir", "wfdb"))
+    before = read_with()
     with pytest.raises(BadRequest, match=said):
         site.use(folder(tmp_path, **{table: text}))
-    assert tables.tables_hash("fhir", ("fhir", "wfdb")) == before
+    assert read_with() == before
 
 
 def test_a_wrong_column_a_wrong_name_and_no_folder_are_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ byte must not stop a ward's ingest.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _NOTE, _SKIP, _AUX = 22, 59, 63
 _FIELDS = (60, 61, 62)  # NUM, SUB, CHN: they say more of the annotation before them
@@ -17,21 +17,25 @@ _RATE = re.compile(r"^## time resolution: *(\d+(?:\.\d*)?)")
 
 @dataclass(frozen=True, kw_only=True)
 class Annotations:
-    """``notes`` are ``(sample, text)``, text "" where there is none; ``rate_hz`` is the file's own, if it has one."""
+    """``notes`` are ``(sample, text)``, text "" where there is none; ``rate_hz`` is the file's own, if it has one.
+
+    ``whole`` is false where the file ends before its end mark. The last note, whose text may be lost, is left out then.
+    """
 
     notes: tuple[tuple[int, str], ...]
     rate_hz: float | None
+    whole: bool = True
 
 
 def parse(content: bytes) -> Annotations:
-    """The annotations of a file's bytes; ``ValueError`` where they end before their end mark."""
+    """The annotations of a file's bytes, as far as they go."""
     found: list[tuple[int, int, str]] = []
     sample = at = 0
-    while True:
+    while at + 2 <= len(content):
         kind, number = divmod(_word(content, at), 1024)
         at += 2
         if kind == 0 and number == 0:
-            break
+            return _without_definitions(found)
         if kind == _SKIP:  # a long step: the high half first, signed
             step = _word(content, at) << 16 | _word(content, at + 2)
             sample += step - (1 << 32 if step >= 1 << 31 else 0)
@@ -45,12 +49,10 @@ def parse(content: bytes) -> Annotations:
             sample += number
             if kind:  # 0 is "not an annotation": a step in time and no more
                 found.append((sample, kind, ""))
-    return _without_definitions(found)
+    return replace(_without_definitions(found[:-1]), whole=False)
 
 
 def _word(content: bytes, at: int) -> int:
-    if at + 2 > len(content):
-        raise ValueError("the annotations end before their end mark")
     return int.from_bytes(content[at : at + 2], "little")
 
 

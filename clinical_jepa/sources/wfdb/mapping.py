@@ -1,6 +1,6 @@
 """Which channel or code a WFDB signal name stands for (``schemas/codes/wfdb.csv``), and how WFDB spells units.
 
-Signal names are the monitor's own, matched without regard to case and spaces. Among several signals for one target
+Signal names are the monitor's own, matched without regard to case, spaces and underlines. Among several signals for one target
 the lowest ``rank`` that carries a value wins.
 """
 
@@ -10,12 +10,19 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from clinical_jepa.vocabulary.tables import Row, cached, rows
 
 Kind = Literal["signal", "numeric"]
 
 UCUM = {
     "mmHg": "mm[Hg]",
+    "Ohm": "Ohm",
+    "µV": "uV",
+    "\u03bcV": "uV",
+    "°": "deg",
+    "degrees": "deg",
     "bpm": "/min",
     "BPM": "/min",
     "pm": "/min",
@@ -30,7 +37,7 @@ UCUM = {
 class Target:
     """What a signal name stands for. ``unit`` None: any unit is taken as it is (its scale is arbitrary)."""
 
-    name: str
+    name: str  # "" where the table has no row
     target: str  # a channel (ECG) or a code (MDC//147842)
     unit: str | None
     rank: int
@@ -58,7 +65,18 @@ def _target(row: Row) -> Target:
 
 def target(kind: Kind, name: str) -> Target | None:
     """What the signal ``name`` of a waveform or numerics record stands for, or None where the table is silent."""
-    return _table().get((kind, re.sub(r"\s+", "", name).upper()))
+    return _table().get((kind, re.sub(r"[\s_]+", "", name).upper()))
+
+
+def waveform(name: str) -> Target | None:
+    """What a waveform is kept as: its row, else ``SIGNAL//<name>`` as it is; None where it has no name to be known by."""
+    known = target("signal", name)
+    clean = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    if known is not None or not clean:
+        return known
+    return Target(
+        name="", target=f"SIGNAL//{clean}", unit=None, rank=0, low=-np.inf, high=np.inf, zero_is_missing=False
+    )
 
 
 def ucum(unit: str | None) -> str | None:

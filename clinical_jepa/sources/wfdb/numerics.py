@@ -39,7 +39,10 @@ def numerics(record: TopRecord, parts: Iterable[Fragment], context: ReadContext)
             where = (record.path.name, f"{record.path.stem} {found.name}")
             for place in np.flatnonzero(np.isfinite(values)).tolist():
                 fact = _fact(record, context, (found.target, unit, float(values[place])), starts[place : place + 2])
-                rows.add(fact, Origin(source=SOURCE, file=where[0], record=f"{where[1]} #{part.start + place}"))
+                rows.add(
+                    fact,
+                    Origin(source=record.source(SOURCE), file=where[0], record=f"{where[1]} #{part.start + place}"),
+                )
     yield rows
 
 

@@ -7,87 +7,97 @@ A broken or absent segment is a rejection, and the rest of the record is read.
 
 from __future__ import annotations
 
-import glob
-import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinical_jepa.records.batch import Rejection, SignalPiece, SourceBatch
+from clinical_jepa.sources.growing import growing, half_written
 from clinical_jepa.sources.rows import Rows
-from clinical_jepa.sources.wfdb.alarms import alarms
-from clinical_jepa.sources.wfdb.mapping import Kind, target, ucum
+from clinical_jepa.sources.wfdb import folder
+from clinical_jepa.sources.wfdb.alarms import WAITING, alarms
+from clinical_jepa.sources.wfdb.mapping import Kind, target, ucum, waveform
 from clinical_jepa.sources.wfdb.numerics import numerics
 from clinical_jepa.sources.wfdb.pieces import minutes, pieces
-from clinical_jepa.sources.wfdb.record import TopRecord, open_record, refuse
-from clinical_jepa.sources.wfdb.segments import BadSegment, Fragment, fragments
+from clinical_jepa.sources.wfdb.record import Span, TopRecord, open_record, refuse
+from clinical_jepa.sources.wfdb.segments import BadSegment, Fragment, fragments, minute_frames
 from clinical_jepa.vocabulary.units import conversion
 
 if TYPE_CHECKING:
     from clinical_jepa.sources.context import ReadContext
 
 PIECES_A_BATCH = 240
+find, parts, divided = folder.find, folder.parts, folder.divided
 
 
-def find(root: Path) -> list[Path]:
-    """The headers of all top-level records under a folder (or the header itself), in order of their paths."""
-    headers = [root] if root.suffix == ".hea" else sorted(root.rglob("*.hea"))
-    inner: set[Path] = set()
-    for path in headers:
-        inner.update(path.with_name(f"{name}.hea") for name in _segment_names(path))
-    return [path for path in headers if path not in inner]
+@dataclass(frozen=True, kw_only=True)
+class _Aside:
+    """What of a record is no row: refused, of no interest here, or left for a later run."""
 
-
-def _segment_names(path: Path) -> list[str]:
-    """The segments that a master header lists; none for any other header."""
-    text = path.read_text(encoding="latin-1")
-    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines or "/" not in lines[0][0]:
-        return []
-    return [line[0] for line in lines[1:] if line[0] != "~" and re.fullmatch(r"[\w.-]+", line[0])]
-
-
-def parts(header: Path) -> list[Path]:
-    """A header with its annotations, and the segments and signal files that its lines name: what is read from it."""
-    return sorted(_files(header))
-
-
-def _files(header: Path) -> set[Path]:
-    files = set(header.parent.glob(f"{glob.escape(header.stem)}.*"))
-    for line in header.read_text(encoding="latin-1").splitlines():
-        name = line.split()[0] if line.strip() else "#"
-        segment = header.with_name(f"{name}.hea") if not name.startswith(("#", "~")) and "/" not in name else header
-        if segment != header and segment.is_file():
-            files |= _files(segment)
-        elif (signal := header.with_name(Path(name).name)).is_file():
-            files.add(signal)
-    return files
+    problems: list[Rejection] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
     """The batches of one record; at least one, which holds the reason where nothing could be read."""
-    record = open_record(path, context)
-    if isinstance(record, Rejection):
-        yield SourceBatch(events=Rows().table(), rejections=(record,))
-        return
-    problems: list[Rejection] = []
-    found = alarms(record, context)
+    path, segment, start = folder.whole(path)
+    record = _no_header(path) if path.suffix != ".hea" else open_record(path, context)
+    aside = _Aside()
+    if _too_early(path, record, context):
+        aside.ignored[WAITING] += 1
+    elif isinstance(record, Rejection):
+        aside.problems.append(record)
+    else:
+        if segment in (None, folder.BESIDE):
+            yield from _beside(record, context, aside)
+        spans = [span for span in record.spans if segment is None or (span.path.stem, span.start) == (segment, start)]
+        yield from _samples(record, spans, context, aside)
+    if aside.problems or aside.ignored:
+        yield _rest(aside)
+
+
+def _beside(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[SourceBatch]:
+    """The alarms of a record; its other annotations are counted."""
+    found = alarms(record, context, aside.ignored)
     if found.events or found.rejections:
         yield _batch(record, found)
-    parts = _parts(record, problems)
+    if not record.spans:
+        aside.ignored["record without signals"] += 1
+
+
+def _samples(record: TopRecord, spans: Sequence[Span], context: ReadContext, aside: _Aside) -> Iterator[SourceBatch]:
+    """The rows of some segments of a record; what is none is put aside."""
+    parts = _parts(record, spans, context, aside)
     if record.numerics:
         for rows in numerics(record, parts, context):
             yield _batch(record, rows)
-    else:
-        waiting: list[SignalPiece] = []
-        for minute in minutes(record, parts):
-            waiting += pieces(record, minute, context)
-            if len(waiting) >= PIECES_A_BATCH:
-                yield _batch(record, Rows(), tuple(waiting))
-                waiting = []
-        yield _batch(record, Rows(), tuple(waiting))
-    if problems:
-        yield _batch(record, Rows(rejections=problems))
+        return
+    waiting: list[SignalPiece] = []
+    for minute in minutes(record, parts):
+        if _unfinished(record, minute, context):
+            aside.ignored[WAITING] += 1
+            continue
+        waiting += pieces(record, minute, context)
+        if len(waiting) >= PIECES_A_BATCH:
+            yield _batch(record, Rows(), tuple(waiting))
+            waiting = []
+    yield _batch(record, Rows(), tuple(waiting))
+
+
+def _too_early(path: Path, record: TopRecord | Rejection, context: ReadContext) -> bool:
+    """Whether a header that is being written may say more, or the record turn out to be a segment of one to come."""
+    if half_written(path, context):
+        return True
+    if isinstance(record, Rejection):
+        return record.reason == "unreadable" and growing([path], context)
+    return record.relative and not record.header.master and growing(parts(path), context)
+
+
+def _no_header(path: Path) -> Rejection:
+    message = "no header names this file, so nothing says what it holds; put its .hea beside it"
+    return refuse(path, path.name, "unreadable", message)
 
 
 def _batch(record: TopRecord, rows: Rows, signals: tuple[SignalPiece, ...] = ()) -> SourceBatch:
@@ -96,26 +106,54 @@ def _batch(record: TopRecord, rows: Rows, signals: tuple[SignalPiece, ...] = ())
     )
 
 
-def _parts(record: TopRecord, problems: list[Rejection]) -> Iterator[Fragment]:
-    """All readable windows of a record in order; what was refused is added to ``problems``."""
+def _rest(aside: _Aside) -> SourceBatch:
+    return SourceBatch(
+        events=Rows().table(),
+        rejections=tuple(aside.problems),
+        ignored=dict(+aside.ignored),
+    )
+
+
+def _parts(record: TopRecord, spans: Sequence[Span], context: ReadContext, aside: _Aside) -> Iterator[Fragment]:
+    """All readable windows of some segments in order; what was refused or waits is noted in ``aside``."""
     seen: set[tuple[str, str]] = set()
-    for span in record.spans:
+    for span in spans:
         try:
+            if half_written(span.path, context):
+                raise BadSegment("its header ends inside a line")
             for part in fragments(record, span):
                 for trace in part.traces:
                     if (trace.name, trace.unit) not in seen:
                         seen.add((trace.name, trace.unit))
-                        problems += _doubts(record, trace.name, trace.unit)
+                        aside.problems.extend(_doubts(record, trace.name, trace.unit))
                 yield part
         except BadSegment as error:
-            message = f"segment refused: {error}; nothing of it was kept, the record's other segments were read"
-            problems.append(refuse(span.path, span.path.stem, "unreadable", message))
+            if growing(_files(record, span), context):
+                aside.ignored[WAITING] += 1
+                continue
+            rest = "the record's other segments were read" if record.header.master else "its annotations were read"
+            message = f"segment refused: {error}; nothing of it was kept, {rest}"
+            aside.problems.append(refuse(span.path, span.path.stem, "unreadable", message))
+
+
+def _files(record: TopRecord, span: Span) -> list[Path]:
+    """The files that are touched while the segment may still come: its own, else the next one's, else the record's."""
+    for one in record.spans[record.spans.index(span) :]:
+        if one.path.exists():
+            return parts(one.path)
+    return [record.path]
+
+
+def _unfinished(record: TopRecord, minute: Fragment, context: ReadContext) -> bool:
+    """The last, partial minute of a record without segments, while its files still grow: the next run reads more of it."""
+    cut = (minute.start + minute.frames) % minute_frames(record) != 0
+    return cut and not record.header.master and growing(parts(record.path), context)
 
 
 def _doubts(record: TopRecord, name: str, unit: str) -> list[Rejection]:
-    """A signal that the table does not know, or whose unit has no certain conversion, once a record."""
+    """A signal that cannot be taken, or whose unit has no certain conversion, once a record."""
     kind: Kind = "numeric" if record.numerics else "signal"
-    found = target(kind, name)
+    found = target("numeric", name) if record.numerics else waveform(name)
     where = f"{record.path.stem} {name}"
     if found is None:
         message = f"{kind} {name!r} is not in schemas/codes/wfdb.csv; add a row to take it"

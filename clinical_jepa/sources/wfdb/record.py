@@ -1,4 +1,8 @@
-"""A top-level record before its samples are read: whose it is, when it starts, and where its segments lie."""
+"""A top-level record before its samples are read: whose it is, when it starts, and where its segments lie.
+
+A record that does not tell both its subject and its date and time, and of which the site says nothing either
+(``placing``), goes to a relative clock of its own (``sources.relative``).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,14 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clinical_jepa.records.batch import Identity, Rejection
 from clinical_jepa.records.instant import DAY, SECOND, to_us
+from clinical_jepa.sources import relative
+from clinical_jepa.sources.wfdb import header as headers
+from clinical_jepa.sources.wfdb.header import Header
+from clinical_jepa.sources.wfdb.placing import placing
 
 if TYPE_CHECKING:
     from clinical_jepa.sources.context import ReadContext
@@ -31,20 +39,26 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class TopRecord:
-    """``start`` is µs UTC of frame 0, ``rate_hz`` frames per second."""
+    """``start`` is µs UTC of frame 0 (on a relative clock: of its origin), ``rate_hz`` frames per second."""
 
     path: Path
+    header: Header
     identity: Identity
     start: int
     rate_hz: float
     spans: tuple[Span, ...]
     numerics: bool
+    relative: bool
 
     def instant(self, frame: int) -> int:
         """µs UTC of a frame; rates written as 0.0166666666667 are taken as one a minute."""
         period = SECOND / self.rate_hz
         whole = round(period)
         return self.start + round(frame * (whole if abs(period - whole) < 1e-3 else period))
+
+    def source(self, name: str) -> str:
+        """The name of a source of this record's rows: marked where its clock is relative."""
+        return relative.source(name) if self.relative else name
 
 
 def refuse(path: Path, record: str, reason: str, message: str) -> Rejection:
@@ -53,45 +67,71 @@ def refuse(path: Path, record: str, reason: str, message: str) -> Rejection:
 
 
 def open_record(path: Path, context: ReadContext) -> TopRecord | Rejection:
-    """The record of a header file, or why it cannot be placed on a subject's timeline."""
-    import wfdb
-
-    found = _SUBJECT.match(path.stem)
-    if found is None:
-        return refuse(path, path.stem, "no-subject", "the record name holds no subject (p<number>-…); nothing was kept")
-    # MIMIC pads its subject numbers to six digits in record names, and nowhere else
-    identifier = found[1].lstrip("0") if context.namespace.startswith("mimic") else found[1]
-    subject = context.subject(identifier)
-    if context.subjects is not None and subject not in {context.subject(name) for name in context.subjects}:
-        return refuse(path, path.stem, "unknown-subject", "the source does not declare this subject; nothing was kept")
+    """The record of a header file, or why nothing of it can be taken."""
     try:
-        header = wfdb.rdheader(str(path.with_suffix("")))
-        spans = _spans(path, header)
-    except Exception as error:  # wfdb raises many kinds on a broken header
+        header = headers.load(path)
+    except headers.BadHeader as error:
+        return refuse(path, path.stem, "unreadable", f"the header cannot be read: {error}; nothing was kept")
+    except OSError as error:
         return refuse(path, path.stem, "unreadable", f"the header cannot be read ({type(error).__name__})")
-    if header.base_date is None or header.base_time is None:
-        # Keeping such records on a relative clock of their own needs a store that knows of such clocks.
-        return refuse(path, path.stem, "no-time", "the header gives no base date and time, so no sample has an instant")
-    rate = float(header.fs)
+    try:
+        identifier, start = _placed(path, header, context)
+    except (ValueError, OSError, OverflowError) as error:
+        # the message is of our own making where it is a ValueError, and repeats nothing of the files
+        why = str(error) if isinstance(error, ValueError) else type(error).__name__
+        return refuse(path, path.stem, "invalid", f"it cannot be placed in time: {why}; nothing was kept")
+    spans, rate = _spans(path, header), header.rate_hz
     frames = max((span.start + (span.frames or 0) for span in spans), default=0)
     if not RATES[0] <= rate <= RATES[1] or frames / rate > LONGEST / SECOND:
         return refuse(path, path.stem, "invalid", f"{rate:g} frames a second over {frames} frames is no bedside record")
+    alone = identifier is None or start is None
+    if identifier is not None and not alone and _undeclared(identifier, context):
+        return refuse(path, path.stem, "unknown-subject", "the source does not declare this subject; nothing was kept")
     return TopRecord(
         path=path,
-        identity=Identity(subject_id=subject, namespace=context.namespace, identifier=identifier),
-        start=to_us(datetime.combine(header.base_date, header.base_time, tzinfo=context.zone)),
+        header=header,
+        identity=relative.identity(_name(path, context), context) if alone else _identity(identifier or "", context),
+        start=relative.ORIGIN if start is None or alone else start,
         rate_hz=rate,
         spans=spans,
         numerics=rate <= 1.0 and path.stem.endswith("n"),
+        relative=alone,
     )
 
 
-def _spans(path: Path, header: Any) -> tuple[Span, ...]:
-    names = getattr(header, "seg_name", None)
-    if names is None:
-        return (Span(path=path, start=0, frames=header.sig_len),)
+def _placed(path: Path, header: Header, context: ReadContext) -> tuple[str | None, int | None]:
+    """(the subject's identifier, µs UTC of frame 0): the site's word, else the record's own, else None."""
+    site = placing(path, context.zone)
+    subject, start = site.subject, site.start
+    if subject is None and (found := _SUBJECT.match(path.stem)):
+        # MIMIC pads its subject numbers to six digits in record names, and nowhere else
+        subject = found[1].lstrip("0") if context.namespace.startswith("mimic") else found[1]
+    if start is None and header.date is not None and header.time is not None:
+        start = to_us(datetime.combine(header.date, header.time, tzinfo=context.zone))
+    return subject, start
+
+
+def _undeclared(identifier: str, context: ReadContext) -> bool:
+    declared = context.subjects
+    return declared is not None and context.subject(identifier) not in {context.subject(name) for name in declared}
+
+
+def _identity(identifier: str, context: ReadContext) -> Identity:
+    return Identity(subject_id=context.subject(identifier), namespace=context.namespace, identifier=identifier)
+
+
+def _name(path: Path, context: ReadContext) -> str:
+    """The record's path from the given folder's name on: the same for the folder and for the header given alone."""
+    root = context.root.resolve() if context.root.is_dir() else context.root.resolve().parent
+    below = path.resolve().with_suffix("")
+    return f"{root.name}/{below.relative_to(root).as_posix()}" if below.is_relative_to(root) else below.as_posix()
+
+
+def _spans(path: Path, header: Header) -> tuple[Span, ...]:
+    if not header.master:
+        return (Span(path=path, start=0, frames=header.frames),) if header.files else ()
     spans, start = [], 0
-    for name, frames in zip(names, header.seg_len, strict=True):
+    for name, frames in header.segments:
         if name != "~" and frames > 0:  # "~" is a gap, length 0 the layout header
             spans.append(Span(path=path.with_name(f"{name}.hea"), start=start, frames=frames))
         start += frames

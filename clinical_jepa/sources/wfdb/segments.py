@@ -1,22 +1,23 @@
 """The samples of one segment, window by window, after the segment has passed its own check.
 
-A segment is taken whole or not at all: its data file must be there, as long as the header says, and its 16-bit sums
-must be those of the header. wfdb reads fixed-layout records with gaps or absent segments not at all, so records are
-read segment by segment.
+A segment is taken whole or not at all: its data files must be there, as long as the header says, and its 16-bit sums
+must be those of the header. Windows begin and end on the record's minutes, so that no piece is cut by them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from clinical_jepa.sources.wfdb import header as headers
+from clinical_jepa.sources.wfdb import windows
+from clinical_jepa.sources.wfdb.header import Header
 from clinical_jepa.sources.wfdb.record import Span, TopRecord
 
-WINDOW_SECONDS = 1800
-WINDOW_FRAMES = 10_000  # at least: a numerics record has one frame a minute
+MOST_SAMPLES = 4_000_000  # of all signals in one window
+Ints = list[np.ndarray | None]
 
 
 class BadSegment(Exception):
@@ -35,73 +36,88 @@ class Trace:
 
 @dataclass(frozen=True, kw_only=True)
 class Fragment:
-    """``frames`` frames of a record from frame ``start`` on, all signals."""
+    """``frames`` frames of a record from frame ``start`` on, all signals that have a file."""
 
     start: int
     frames: int
     traces: tuple[Trace, ...]
 
 
+def minute_frames(record: TopRecord) -> int:
+    """Whole frames in a minute of the record: none of its pieces is longer than 60 s."""
+    return max(1, int(60 * record.rate_hz))
+
+
 def fragments(record: TopRecord, span: Span) -> Iterator[Fragment]:
     """The windows of a segment in order; ``BadSegment`` before the first one where it fails its check."""
-    window = max(WINDOW_FRAMES, int(WINDOW_SECONDS * record.rate_hz))
     try:
-        whole, frames = _verified(span, record.rate_hz, window)
-        if whole is not None:
-            yield _fragment(whole, span.start, whole.dac(expanded=True))
-            return
-        for first in range(0, frames, window):
-            part = _read(span, first, min(first + window, frames), physical=True)
-            yield _fragment(part, span.start + first, part.e_p_signal)
+        header, total = _opened(record, span)
+        if not header.files:
+            return  # a null segment: a gap with a name
+        cuts = _cuts(record, span, header, total)
+        ints = _verified(header, cuts)
+        for first, last in cuts:
+            part = windows.digital(header, first, last) if ints is None else ints
+            yield _fragment(header, part, span.start + first, last - first)
     except BadSegment:
         raise
     except FileNotFoundError as error:
         raise BadSegment("its header or data file is absent") from error
-    except Exception as error:  # truncated or damaged data leaves wfdb as ValueError, IndexError, LibsndfileError, …
-        raise BadSegment(f"its data cannot be read as its header says ({type(error).__name__})") from error
+    except headers.BadHeader as error:
+        raise BadSegment(f"its header cannot be read: {error}") from error
+    except Exception as error:  # damaged data leaves the decoders as ValueError, OSError, LibsndfileError, …
+        raise BadSegment(f"its data cannot be read as its header says ({_words(error)})") from error
 
 
-def _verified(span: Span, rate_hz: float, window: int) -> tuple[Any | None, int]:
-    """``(the digital record if it is one window without skew, its frames)``, after comparing rate and sums."""
-    import wfdb
-
-    frames = span.frames
-    header = None
-    if frames is None or frames > window:
-        header = wfdb.rdheader(str(span.path.with_suffix("")))
-        frames = frames or header.sig_len or _read(span, 0, None, physical=False).sig_len
-    sums: list[int] = []
-    for first in range(0, frames, window):
-        part = _read(span, first, min(first + window, frames), physical=False)
-        if abs(part.fs / rate_hz - 1) > 1e-6:
-            raise BadSegment("its rate is not that of its record")
-        added = [int(signal.sum(dtype=np.int64)) for signal in part.e_d_signal]
-        sums = [a + b for a, b in zip(sums or [0] * len(added), added, strict=True)]
-    expected = (header or part).checksum  # a full read keeps the header's sums, a partial one computes its own
-    if any(want is not None and (have - int(want)) % 65536 for have, want in zip(sums, expected, strict=True)):
-        raise BadSegment("its samples do not add up to the header's checksum")
-    skewed = any(part.skew or ())
-    return (part if frames <= window and not skewed else None), frames
+def _words(error: Exception) -> str:
+    return str(error) if type(error) is ValueError else type(error).__name__
 
 
-def _read(span: Span, first: int, last: int | None, *, physical: bool) -> Any:
-    import wfdb
-
-    return wfdb.rdrecord(
-        str(span.path.with_suffix("")),
-        sampfrom=first,
-        sampto=last,
-        physical=physical,
-        smooth_frames=False,
-        ignore_skew=not physical,  # the header's sums are those of the samples as stored
-        return_res=64 if physical else 32,
-    )
+def _opened(record: TopRecord, span: Span) -> tuple[Header, int]:
+    header = record.header if span.path == record.path else headers.load(span.path)
+    if header.master:
+        raise BadSegment("it is a record of segments itself")
+    if abs(header.rate_hz / record.rate_hz - 1) > 1e-6:
+        raise BadSegment("its rate is not that of its record")
+    if header.frames is not None and span.frames not in (None, header.frames):
+        raise BadSegment("its length is not what its record says")
+    return header, windows.frames(header) if span.frames is None else span.frames
 
 
-def _fragment(part: Any, start: int, signals: list[np.ndarray]) -> Fragment:
+def _cuts(record: TopRecord, span: Span, header: Header, total: int) -> list[tuple[int, int]]:
+    """First and last frame of each window, on the record's minutes; one window where the format allows no other."""
+    if any(signal.format == 8 for signal in header.signals):
+        return [(0, total)]
+    minute = minute_frames(record)
+    width = sum(signal.per_frame for signal in header.signals)
+    step = minute * max(1, MOST_SAMPLES // (minute * width))
+    begin = span.start - span.start % step
+    edges = [max(0, edge - span.start) for edge in range(begin, span.start + total, step)]
+    return [(first, last) for first, last in zip(edges, [*edges[1:], total], strict=True) if first < last]
+
+
+def _verified(header: Header, cuts: list[tuple[int, int]]) -> Ints | None:
+    """The samples of a segment that is one window without skew, else None, after comparing its sums."""
+    sums = [0] * len(header.signals)
+    stored: Ints = []
+    for first, last in cuts:
+        stored = windows.digital(header, first, last, aligned=False)
+        sums = [
+            have + (0 if ints is None else int(ints.sum(dtype=np.int64)))
+            for have, ints in zip(sums, stored, strict=True)
+        ]
+    for signal, have in zip(header.signals, sums, strict=True):
+        if signal.checksum == 0 and header.frames is None:
+            continue  # a record that grows: nobody has added it up yet
+        if signal.format and signal.checksum is not None and (have - signal.checksum) % 65536:
+            raise BadSegment("its samples do not add up to the header's checksum")
+    return stored if len(cuts) == 1 and not any(signal.skew for signal in header.signals) else None
+
+
+def _fragment(header: Header, part: Ints, start: int, frames: int) -> Fragment:
     traces = tuple(
-        Trace(name=name or "", unit=unit or "", per_frame=per_frame, samples=signal.astype(np.float32))
-        for name, unit, per_frame, signal in zip(part.sig_name, part.units, part.samps_per_frame, signals, strict=True)
+        Trace(name=signal.name, unit=signal.units, per_frame=signal.per_frame, samples=windows.physical(signal, ints))
+        for signal, ints in zip(header.signals, part, strict=True)
+        if ints is not None
     )
-    frames = len(signals[0]) // traces[0].per_frame if traces else 0
     return Fragment(start=start, frames=frames, traces=traces)

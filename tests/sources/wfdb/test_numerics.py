@@ -69,12 +69,14 @@ def test_the_second_signal_for_a_code_fills_where_the_first_has_no_value(tmp_pat
     ]
 
 
+@pytest.mark.fault(source="wfdb", fault="implausible value", ends="that value is refused, the others are kept")
 def test_an_implausible_value_is_refused_and_the_others_kept(tmp_path: Path) -> None:
     rows, rejections = read(builders.numerics(tmp_path, {"HR": [80.0, 900.0, 81.0]}, UNITS))
     assert [row["numeric_value"] for row in rows] == [80.0, 81.0]
     assert [(r.reason, r.record) for r in rejections] == [("implausible", f"{NAME}n HR #1")]
 
 
+@pytest.mark.fault(source="wfdb", fault="unknown signal", ends="refused as unmapped, by name")
 def test_a_wrong_unit_and_an_unknown_signal_are_refused(tmp_path: Path) -> None:
     rows, rejections = read(builders.numerics(tmp_path, {"HR": [80.0], "Mystery": [1.0]}, {"HR": "furlong"}))
     assert rows == []
@@ -139,12 +141,39 @@ def test_an_alarm_a_century_away_is_refused(tmp_path: Path) -> None:
     assert [r.reason for r in rejections] == ["invalid"]
 
 
+@pytest.mark.fault(
+    source="wfdb",
+    fault="annotations truncated",
+    ends="refused as unreadable, the signals and the alarms before are kept",
+)
 def test_broken_alarm_annotations_are_refused_and_the_signals_kept(tmp_path: Path) -> None:
     path = builders.record(tmp_path)
     path.with_suffix(".al").write_bytes(b"\x01")
     batches = list(reader.read(path, context(tmp_path)))
     assert [r.reason for batch in batches for r in batch.rejections] == ["unreadable"]
     assert any(batch.signals for batch in batches)
+
+
+def test_alarms_before_the_damage_are_kept_and_the_last_whose_words_may_be_lost_is_not(tmp_path: Path) -> None:
+    path = builders.record(tmp_path)
+    notes = ["SpO2 low", "HR > 130", "APNEA"]
+    wfdb.wrann(NAME, "al", np.array([100, 2000, 3000]), ['"'] * 3, aux_note=notes, fs=62.5, write_dir=str(tmp_path))
+    content = path.with_suffix(".al").read_bytes()
+    for end in range(2, len(content) - 2):
+        path.with_suffix(".al").write_bytes(content[:end])
+        rows, rejections = read(path)
+        assert [row["code"] for row in rows] == ["ALARM//SPO2_LOW", "ALARM//HR_130"][: len(rows)]
+        assert [r.reason for r in rejections] == ["unreadable"]
+    path.with_suffix(".al").write_bytes(content)
+    assert (len(read(path)[0]), read(path)[1]) == (3, [])
+
+
+def test_beats_are_counted_and_are_no_events(tmp_path: Path) -> None:
+    path = builders.record(tmp_path)
+    wfdb.wrann(NAME, "atr", np.array([10, 90, 170]), ["N", "V", "N"], fs=62.5, write_dir=str(tmp_path))
+    batches = list(reader.read(path, context(tmp_path)))
+    assert sum(batch.events.num_rows for batch in batches) == 0
+    assert [batch.ignored for batch in batches if batch.ignored] == [{"annotation .atr": 3}]
 
 
 def test_every_code_of_the_map_that_we_know_has_the_maps_unit() -> None:
