@@ -94,6 +94,30 @@ REJECTIONS = pa.schema(
     ]
 )
 
+RETRACTIONS = pa.schema(
+    [
+        pa.field("change_id", pa.string(), nullable=False),  # hash of what the source said
+        pa.field("record_id", pa.string(), nullable=False),
+        pa.field("time", INSTANT, nullable=False),  # when the source withdrew the record
+        pa.field("available_time", INSTANT, nullable=False),
+        pa.field("available_basis", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+    ]
+)
+
+LINKS = pa.schema(
+    [
+        pa.field("change_id", pa.string(), nullable=False),
+        pa.field("absorbed", pa.int64(), nullable=False),  # subject ids
+        pa.field("survivor", pa.int64(), nullable=False),
+        pa.field("active", pa.bool_(), nullable=False),  # false: the link is undone
+        pa.field("time", INSTANT, nullable=False),  # when the source linked or parted them
+        pa.field("available_time", INSTANT, nullable=False),
+        pa.field("available_basis", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+    ]
+)
+
 BASES = (
     "receipt",  # live: our commit time
     "receipt-clock-fault",  # live: the source claims to have reported it after we received it

@@ -26,6 +26,7 @@ from clinical_jepa.store import arrays, census, quarantine, writing
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.census import Feed
 from clinical_jepa.store.crosswalk import Crosswalk, crosswalk
+from clinical_jepa.store.doubts import earliest, late
 from clinical_jepa.store.files import sweep
 from clinical_jepa.store.locks import writer_lock
 from clinical_jepa.store.manifest import Manifest
@@ -35,7 +36,14 @@ from clinical_jepa.store.segments import SCHEMAS, read_segments
 from clinical_jepa.store.visible import View
 from clinical_jepa.store.writing import Appended, Known, Prepare
 
-_IDS = {"events": "event_id", "signals": "event_id", "images": "event_id", "quarantine": "rejection_id"}
+_IDS = {
+    "events": "event_id",
+    "signals": "event_id",
+    "images": "event_id",
+    "retractions": "change_id",
+    "links": "change_id",
+    "quarantine": "rejection_id",
+}
 
 
 class Store:
@@ -131,16 +139,11 @@ class Store:
         available by then are late, are counted, and put their subjects into ``rewind``.
         """
         views, watermark = self._views()
-        rewind: dict[int, int] = {}
+        rewind = earliest(doubt for one in views.values() for doubt in one.corrected(since, until))
         late_rows = 0
-        for one in views.values():
-            doubts = list(one.corrected(since, until))
-            if known_commits is not None and known_commits < watermark:
-                late = one.late(since, known_commits)
-                late_rows += late.size
-                doubts += one.doubted(late)
-            for subject, instant in doubts:
-                rewind[subject] = min(instant, rewind.get(subject, instant))
+        if known_commits is not None and known_commits < watermark:
+            late_rows, doubts = late(views, since, known_commits)
+            rewind = earliest([*rewind.items(), *doubts.items()])
         return Arrivals(
             since=since,
             until=until,
@@ -150,6 +153,10 @@ class Store:
             watermark=watermark,
             **{kind: one.rows(since, until) for kind, one in views.items()},
         )
+
+    def owner(self, subject_id: int, as_of: int) -> int:
+        """Whom the rows of a subject belong to as known then: itself, unless it was merged into another."""
+        return self._views()[0]["events"].changes.owners.of(subject_id, as_of)
 
     def history(self, subject_id: int, *, as_of: int, since: int = BEGINNING) -> Arrivals:
         """One subject's rows of ``arrivals(since, as_of)``; nothing is late or rewound here."""

@@ -10,15 +10,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.events import REJECTIONS
 from clinical_jepa.store import writing
+from clinical_jepa.store.changes import Changes
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.segments import read_segments, write_segment
+from clinical_jepa.vocabulary.identity import content_id
 
 
 def rows(root: Path, manifest: Manifest) -> pa.Table:
-    """All refusals (REJECTIONS), oldest first."""
+    """All refusals (REJECTIONS), oldest first; then the links that cannot be acted upon."""
     table = read_segments(root, "quarantine", manifest.of("quarantine"))
-    return table.sort_by([("commit", "ascending"), ("rejection_id", "ascending")]).drop_columns(["commit"])
+    table = table.sort_by([("commit", "ascending"), ("rejection_id", "ascending")]).drop_columns(["commit"])
+    return pa.concat_tables([table, _circular(Changes(links=read_segments(root, "links", manifest.of("links"))))])
+
+
+def _circular(changes: Changes) -> pa.Table:
+    """Links that are not acted upon. Which these are is known only from all links together, so it is worked out, not kept."""
+    rows = [
+        {
+            "rejection_id": content_id("circular", link.change_id),
+            "source": link.source,
+            "file": "",
+            "record": link.change_id,
+            "reason": "invalid",
+            "message": "links subjects in a circle: its survivor belongs to its absorbed; correct the link at its source",
+            "received_time": link.available,
+        }
+        for link in changes.owners.circular
+    ]
+    return pa.Table.from_pylist(rows, REJECTIONS)
 
 
 def one(table: pa.Table, rejection_id: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,9 +11,11 @@ import pyarrow as pa
 
 from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.store import manifest as manifests
+from clinical_jepa.store.chains import extended, view
+from clinical_jepa.store.changes import COMMIT, NO_CHANGES, Changes
 from clinical_jepa.store.manifest import Manifest
-from clinical_jepa.store.segments import COMMIT, SCHEMAS, read_segments
-from clinical_jepa.store.visible import View, extended, view
+from clinical_jepa.store.segments import SCHEMAS, read_segments
+from clinical_jepa.store.visible import View
 
 TIMED = ("events", "signals", "images")
 _ATTEMPTS = 5
@@ -26,6 +28,7 @@ class Loaded:
 
     commit: int
     views: dict[str, View] = field(default_factory=dict)
+    changes: Changes = NO_CHANGES
 
 
 def nothing() -> Loaded:
@@ -38,11 +41,14 @@ def followed(root: Path, manifest: Manifest, loaded: Loaded) -> Loaded:
     """``loaded`` with the rows of later commits."""
     if loaded.commit == manifest.commit:
         return loaded
-    views = {}
-    for kind in TIMED:
-        rows = read_segments(root, kind, manifest.of(kind, after=loaded.commit), after=loaded.commit)
-        views[kind] = extended(loaded.views[kind], rows)
-    return replace(loaded, commit=manifest.commit, views=views)
+
+    def later(kind: str) -> pa.Table:
+        return read_segments(root, kind, manifest.of(kind, after=loaded.commit), after=loaded.commit)
+
+    fresh = Changes(retractions=later("retractions"), links=later("links"))
+    changes = loaded.changes.and_(fresh.retractions, fresh.links) if fresh else loaded.changes
+    views = {kind: extended(loaded.views[kind], later(kind), changes, fresh) for kind in TIMED}
+    return Loaded(commit=manifest.commit, views=views, changes=changes)
 
 
 def reread(root: Path, manifest: Manifest, read: Callable[[Manifest], Result]) -> Result:

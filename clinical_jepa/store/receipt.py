@@ -7,7 +7,7 @@ say which of them is the newest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from clinical_jepa.records.batch import Identity, ImageItem, Rejection, SignalPiece
 from clinical_jepa.records.events import CROSSWALK, IMAGES, REJECTIONS, SIGNALS
 from clinical_jepa.records.instant import SECOND
+from clinical_jepa.store import changed
 from clinical_jepa.vocabulary.identity import content_id
 
 REPORTED = ("issued", "last-updated")  # bases that are a claim of the source about when it reported
@@ -32,6 +33,23 @@ def stamped(table: pa.Table, receipt: int | None) -> pa.Table:
     basis = np.where(reported & (claimed > receipt), "receipt-clock-fault", "receipt")
     available = receipt + _version_order(table, claimed)
     return _replaced(_replaced(table, "available_time", available), "available_basis", basis.astype(object))
+
+
+def stamped_all(tables: Mapping[str, pa.Table], receipt: int | None) -> dict[str, pa.Table]:
+    """Every kind of row of one commit; what was withdrawn in it keeps its source's order with that."""
+    if receipt is None:
+        return dict(tables)
+    events, retractions, links = tables["events"], tables["retractions"], tables["links"]
+    found = {kind: stamped(table, receipt) for kind, table in tables.items()}
+    if retractions.num_rows:
+        places, turns, own = changed.in_turn(events, retractions)
+        available = found["events"]["available_time"].cast(pa.int64()).to_numpy().copy()
+        available[places] = receipt + turns
+        found["events"] = _replaced(found["events"], "available_time", available)
+        found["retractions"] = _replaced(found["retractions"], "available_time", receipt + own)
+    if links.num_rows:
+        found["links"] = _replaced(found["links"], "available_time", receipt + changed.link_turns(links))
+    return found
 
 
 def newest_stamp(tables: Sequence[pa.Table]) -> int | None:

@@ -14,12 +14,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clinical_jepa.records.errors import BrokenStore
-from clinical_jepa.records.events import CROSSWALK, EVENTS, IMAGES, REJECTIONS, SIGNALS
+from clinical_jepa.records.events import CROSSWALK, EVENTS, IMAGES, LINKS, REJECTIONS, RETRACTIONS, SIGNALS
+from clinical_jepa.store.changes import COMMIT
 from clinical_jepa.store.files import write_whole
 from clinical_jepa.store.manifest import Segment
 
-SCHEMAS = {"events": EVENTS, "signals": SIGNALS, "images": IMAGES, "quarantine": REJECTIONS, "crosswalk": CROSSWALK}
-COMMIT = pa.field("commit", pa.int64(), nullable=False)
+SCHEMAS = {
+    "events": EVENTS,
+    "signals": SIGNALS,
+    "images": IMAGES,
+    "retractions": RETRACTIONS,
+    "links": LINKS,
+    "quarantine": REJECTIONS,
+    "crosswalk": CROSSWALK,
+}
 SEGMENT_ROWS = 500_000  # of a compacted segment: some tens of MB
 
 
@@ -79,7 +87,7 @@ def _read(root: Path, segment: Segment, schema: pa.Schema, after: int) -> pa.Tab
 def merged(root: Path, kind: str, stem: str, segments: Sequence[Segment]) -> list[Segment]:
     """The same rows in segments by time of at most ``SEGMENT_ROWS``; the old files stay until they are swept."""
     table = read_segments(root, kind, segments)
-    if "available_time" in table.column_names:
+    if "event_id" in table.column_names:
         order = ["available_time", "time", "event_id"]  # of a view, so that reading it needs no sorting
         table = table.sort_by([(column, "ascending") for column in order])
     return [

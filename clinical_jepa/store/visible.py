@@ -1,7 +1,7 @@
 """Rows in order of arrival, and which version of each fact is the newest as of any instant.
 
-Built once per set of commits; after that a question costs two binary searches and the rows between them. The whole rule
-of visibility is one number per row, ``hidden_from``: a row is seen as of T when ``available <= T < hidden_from``.
+Built once per set of commits (``chains``); after that a question costs two binary searches and the rows between them. The
+whole rule of visibility is one number per row, ``hidden_from``: a row is seen as of T when ``available <= T < hidden_from``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,48 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from clinical_jepa.records.events import RETRACTED
+from clinical_jepa.store.changes import NEVER, Changes
+from clinical_jepa.store.moving import Moved
 
-NEVER = np.iinfo(np.int64).max
 ALWAYS_HIDDEN = np.iinfo(np.int64).min
-_CHUNKS = 32  # of a table that grows: then it is copied into one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """Rows that ended when their record was withdrawn, by instant; the three are parallel."""
+
+    places: np.ndarray  # int64
+    instants: np.ndarray  # int64 µs, ascending
+    commits: np.ndarray  # int64: of the withdrawal
+
+    @staticmethod
+    def of(places: np.ndarray, instants: np.ndarray, commits: np.ndarray) -> Ended:
+        """The same, put in order."""
+        order = np.lexsort((places, instants))
+        return Ended(places=places[order], instants=instants[order], commits=commits[order])
+
+    def parted(self, instant: int) -> tuple[Ended, Ended]:
+        """(those up to an instant, those after it)."""
+        cut = int(np.searchsorted(self.instants, instant, "right"))
+        return self._slice(slice(0, cut)), self._slice(slice(cut, None))
+
+    def between(self, since: int, until: int) -> Ended:
+        """Those with ``since < instant <= until``."""
+        return self.parted(since)[1].parted(until)[0]
+
+    def and_(self, others: Ended) -> Ended:
+        """Both."""
+        mine, theirs = (self.places, self.instants, self.commits), (others.places, others.instants, others.commits)
+        return Ended.of(*(np.concatenate(both) for both in zip(mine, theirs, strict=True)))
+
+    def shifted(self, by: int) -> Ended:
+        """The same, when their rows lie ``by`` places further."""
+        return Ended(places=self.places + by, instants=self.instants, commits=self.commits)
+
+    def _slice(self, part: slice) -> Ended:
+        return Ended(places=self.places[part], instants=self.instants[part], commits=self.commits[part])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +60,17 @@ class View:
 
     table: pa.Table  # a kind's schema and ``commit``
     available: np.ndarray  # int64 µs
-    hidden_from: np.ndarray  # int64 µs: when a newer version takes its place; ALWAYS_HIDDEN for a retraction
+    hidden_from: np.ndarray  # int64 µs: when another takes its place or its record is withdrawn; ALWAYS_HIDDEN
     previous: np.ndarray  # int64: place of the version before it, -1 where there is none
+    ended: Ended  # by withdrawal, not by a version
     commit: np.ndarray  # int64
     subject: np.ndarray  # int64
+    origin: np.ndarray | None  # int64: the subject it was stored under; None where none was moved
+    again: np.ndarray | None  # bool: said again by a move
     by_subject: np.ndarray  # int64: places grouped by subject, in order of arrival within each
     subjects: np.ndarray  # int64 [S], ascending
     starts: np.ndarray  # int64 [S + 1]: where each subject's group begins in ``by_subject``
+    changes: Changes  # that it was made with
     coded_places: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict)  # a cache
 
     def rows(self, since: int, until: int) -> pa.Table:
@@ -72,11 +109,19 @@ class View:
                 earlier = self.previous[earlier]
             if earlier >= 0 and self.hidden_from[earlier] > since:
                 yield int(self.subject[earlier]), int(self.available[earlier])
+        for place in self.ended.between(since, until).places:
+            if self.available[place] <= since:
+                yield int(self.subject[place]), int(self.available[place])
 
     def late(self, since: int, known_commits: int) -> np.ndarray:
         """Places of rows of later commits that were available by ``since``."""
         low = int(np.searchsorted(self.available, since, "right"))
         return np.flatnonzero(self.commit[:low] > known_commits)
+
+    def late_withdrawals(self, since: int, known_commits: int) -> np.ndarray:
+        """Places of rows that withdrawals of later commits ended by ``since``."""
+        early, _ = self.ended.parted(since)
+        return early.places[early.commits > known_commits]
 
     def doubted(self, late: np.ndarray) -> Iterator[tuple[int, int]]:
         """(subject, earliest available time) of late rows, and of the versions that they follow."""
@@ -86,6 +131,16 @@ class View:
         earliest = np.full(subjects.size, NEVER)
         np.minimum.at(earliest, group, self.available[places])
         yield from zip(subjects.tolist(), earliest.tolist(), strict=True)
+
+    def first_of_all(self, subjects: frozenset[int]) -> int:
+        """When the first row of any of these subjects became available, wherever it was moved; NEVER without any."""
+        owned = self.subject if self.origin is None else self.origin
+        mine = np.flatnonzero(np.isin(owned, np.array(list(subjects), np.int64)))
+        return int(self.available[mine[0]]) if mine.size else NEVER
+
+    def rows_as_kept(self) -> Moved:
+        """The rows with what is known of their moves."""
+        return Moved(table=self.table, origin=self.origin, again=self.again)
 
     def firsts(self, until: int) -> tuple[np.ndarray, np.ndarray]:
         """(subjects, when each one's first row became available), of those that arrived by ``until``."""
@@ -124,92 +179,3 @@ class View:
         if place == self.subjects.size or self.subjects[place] != subject_id:
             return self.by_subject[:0]
         return self.by_subject[self.starts[place] : self.starts[place + 1]]
-
-
-def view(table: pa.Table) -> View:
-    """A view of rows with their ``commit``."""
-    keys = pl.DataFrame(
-        {
-            "available": pl.from_arrow(table["available_time"].cast(pa.int64())),
-            "time": pl.from_arrow(_about(table)),
-            "event_id": pl.from_arrow(table["event_id"]),
-        }
-    )
-    order = keys.with_row_index("place").sort("available", "time", "event_id")["place"].to_numpy().astype(np.int64)
-    if not np.array_equal(order, np.arange(order.size)):  # a compacted store comes in order
-        table = table.combine_chunks().take(order)
-    available = keys["available"].to_numpy()[order]
-    hidden_from, previous = np.full(order.size, NEVER), np.full(order.size, -1)
-    if "fact_id" in table.column_names:  # a piece of a signal has one version
-        facts = pl.Series(pl.from_arrow(table["fact_id"]))
-        _chain(table, available, np.flatnonzero(facts.is_duplicated().to_numpy()), hidden_from, previous)
-        hidden_from[pc.is_in(table["status"], pa.array(RETRACTED)).to_numpy()] = ALWAYS_HIDDEN
-    return _grouped(table.combine_chunks(), available, hidden_from, previous)
-
-
-def extended(known: View, rows: pa.Table) -> View:
-    """The view of what ``known`` holds and of further rows, made at the cost of these where all of them are newer."""
-    if not rows.num_rows:
-        return known
-    new = view(rows)
-    if known.available.size and new.available[0] <= known.available[-1]:
-        return view(pa.concat_tables([known.table, rows]))
-    table = pa.concat_tables([known.table, new.table])
-    if table["event_id"].num_chunks > _CHUNKS:
-        table = table.combine_chunks()
-    size = known.available.size
-    available = np.concatenate([known.available, new.available])
-    hidden_from = np.concatenate([known.hidden_from, new.hidden_from])
-    previous = np.concatenate([known.previous, np.where(new.previous < 0, -1, new.previous + size)])
-    if "fact_id" in table.column_names:
-        facts = pl.Series(pl.from_arrow(new.table["fact_id"])).unique()
-        known_facts = pl.Series(pl.from_arrow(known.table["fact_id"]))
-        again = np.flatnonzero(known_facts.is_in(facts.implode()).to_numpy())
-        if again.size:
-            retracted = hidden_from == ALWAYS_HIDDEN
-            _chain(table, available, np.append(again, np.arange(size, available.size)), hidden_from, previous)
-            hidden_from[retracted] = ALWAYS_HIDDEN
-    return _grouped(table, available, hidden_from, previous)
-
-
-def _grouped(table: pa.Table, available: np.ndarray, hidden_from: np.ndarray, previous: np.ndarray) -> View:
-    subject = table["subject_id"].to_numpy()
-    by_subject = np.argsort(subject, kind="stable")
-    grouped = subject[by_subject]
-    starts = np.flatnonzero(np.append(True, grouped[1:] != grouped[:-1])[: subject.size])
-    return View(
-        table=table,
-        available=available,
-        hidden_from=hidden_from,
-        previous=previous,
-        commit=table["commit"].to_numpy(),
-        subject=subject,
-        by_subject=by_subject,
-        subjects=grouped[starts],
-        starts=np.append(starts, subject.size),
-    )
-
-
-def _about(table: pa.Table) -> pa.Array:
-    """The rows' times as int64; a static, which has no time, counts as true when it became available."""
-    return pc.coalesce(table["time"], table["available_time"]).cast(pa.int64())
-
-
-def _chain(
-    table: pa.Table, available: np.ndarray, places: np.ndarray, hidden_from: np.ndarray, previous: np.ndarray
-) -> None:
-    """Writes into the last two, for the rows at ``places`` (all versions of some facts), what follows what."""
-    rows = table.select(["fact_id", "event_id"]).take(places)
-    versions = pl.DataFrame(
-        {
-            "fact": pl.from_arrow(rows["fact_id"]),
-            "available": available[places],
-            "id": pl.from_arrow(rows["event_id"]),
-            "place": places,
-        }
-    ).sort("fact", "available", "id")
-    same = (versions["fact"] == versions["fact"].shift(-1)).fill_null(False).to_numpy()[:-1]
-    ordered = versions["place"].to_numpy()
-    older, newer = ordered[:-1][same], ordered[1:][same]
-    hidden_from[older] = available[newer]
-    previous[newer] = older

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from clinical_jepa.records.batch import Mode, SourceBatch
 from clinical_jepa.records.events import EVENTS
+from clinical_jepa.store import changed
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store import receipt as receipts
 from clinical_jepa.store.arrays import write_arrays
@@ -35,6 +36,8 @@ class Appended:
     signals: int = 0
     images: int = 0
     rejections: int = 0
+    retractions: int = 0
+    links: int = 0
     duplicates: int = 0
     bases: Mapping[str, int] = field(default_factory=dict)
 
@@ -65,9 +68,10 @@ def commit(
     manifest, stem = known.manifest, f"{known.manifest.commit + 1:08d}"
     sweep(known.root, FOLDERS, manifest.names())
     tables, arrays, offered = _new_rows(known, batches, f"arrays/{stem}.npy", prepare)
+    changes = changed.new_rows(batches, known.seen)
     instant = now()
-    receipt = max(instant, manifest.clock or instant) if mode == "live" else None
-    tables = {kind: receipts.stamped(table, receipt) for kind, table in tables.items()}
+    receipt = _receipt(manifest, instant, changed.some(changes)) if mode == "live" else None
+    tables = receipts.stamped_all(tables | changes, receipt)
     stamps = [manifest.clock, receipt, receipts.newest_stamp(list(tables.values()))] if receipt is not None else []
     tables |= _other_rows(known, batches, instant)
     added = _counted(tables, offered)
@@ -85,6 +89,11 @@ def commit(
         files=(*manifest.files, *([file_hash] if file_hash else [])),
     )
     return publish(known.root, after), tables, added
+
+
+def _receipt(manifest: Manifest, instant: int, changes: bool) -> int:
+    """Never before a live commit; after all that was committed, where something of that is changed."""
+    return instant if manifest.clock is None else max(instant, manifest.clock + changes)
 
 
 def _other_rows(known: Known, batches: Sequence[SourceBatch], received: int) -> dict[str, pa.Table]:
@@ -139,6 +148,8 @@ def _counted(tables: Mapping[str, pa.Table], offered: int) -> Appended:
         signals=tables["signals"].num_rows,
         images=tables["images"].num_rows,
         rejections=tables["quarantine"].num_rows,
+        retractions=tables["retractions"].num_rows,
+        links=tables["links"].num_rows,
         duplicates=offered - sum(table.num_rows for table in timed),
         bases=bases,
     )

@@ -16,7 +16,14 @@ import pyarrow as pa
 from clinical_jepa.records import alerts, events, forecasts
 from clinical_jepa.vocabulary.tables import schemas
 
-_TABLES = {"events": events.EVENTS, "signals": events.SIGNALS, "images": events.IMAGES, "rejections": events.REJECTIONS}
+_TABLES = {
+    "events": events.EVENTS,
+    "signals": events.SIGNALS,
+    "images": events.IMAGES,
+    "rejections": events.REJECTIONS,
+    "retractions": events.RETRACTIONS,
+    "links": events.LINKS,
+}
 _RECORDS = {
     "forecasts": (forecasts.Forecast, forecasts.Abstention, forecasts.Band, forecasts.Reason, forecasts.Why),
     "alerts": (

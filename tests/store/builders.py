@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clinical_jepa.records.batch import ImageItem, SignalPiece, SourceBatch
+from clinical_jepa.records.batch import ImageItem, Retraction, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.records.events import EVENTS
 from clinical_jepa.store.events import Store
 
@@ -33,6 +33,7 @@ class Row:
     value: float | None = 1.0
     basis: str = "issued"
     source: str = "test"
+    record: str | None = None
 
     @property
     def fact_id(self) -> str:
@@ -60,7 +61,24 @@ def _as_event(row: Row) -> dict[str, Any]:
         "event_id": row.event_id,
         "fact_id": row.fact_id,
         "status": row.status,
+        "record_id": row.record,
     }
+
+
+def withdrawn(record: str, available: int, basis: str = "issued") -> Retraction:
+    return Retraction(record_id=record, time=available, available_time=available, available_basis=basis, source="test")
+
+
+def linked(absorbed: int, survivor: int, available: int, *, active: bool = True) -> SubjectLink:
+    return SubjectLink(
+        absorbed=absorbed,
+        survivor=survivor,
+        active=active,
+        time=available,
+        available_time=available,
+        available_basis="issued",
+        source="test",
+    )
 
 
 def batch(*rows: Row, **more: Any) -> SourceBatch:

@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinical_jepa.records.instant import BEGINNING
+from clinical_jepa.store.chains import extended, view
+from clinical_jepa.store.changes import COMMIT
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.manifest import Manifest
-from clinical_jepa.store.segments import COMMIT, SCHEMAS
-from clinical_jepa.store.visible import View, extended, view
+from clinical_jepa.store.segments import SCHEMAS
+from clinical_jepa.store.visible import View
 from tests.store import oracle
 from tests.store.builders import Row, batch, events, ids, put, stored
 

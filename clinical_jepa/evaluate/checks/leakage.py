@@ -29,10 +29,11 @@ from clinical_jepa.monitor.presence import present
 from clinical_jepa.monitor.tick import tick
 from clinical_jepa.monitor.ward import Ward
 from clinical_jepa.records.instant import HOUR, MINUTE
+from clinical_jepa.store.chains import view
 from clinical_jepa.store.codecs import outcome_to_json
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
-from clinical_jepa.store.visible import View, view
+from clinical_jepa.store.visible import View
 
 _CONTROLS = 3  # cuts at which each seeded mistake is made
 _KNOWN_LEAST = 0.95  # of stored rows the truth must know so many for its check to mean something

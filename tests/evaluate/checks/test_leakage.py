@@ -24,9 +24,10 @@ from clinical_jepa.evaluate.checks.scramble import scrambled
 from clinical_jepa.evaluate.checks.script import START, Line, admission, at, batch, random_ward
 from clinical_jepa.evaluate.checks.truth import knowable, stamped_early
 from clinical_jepa.records.instant import BEGINNING
+from clinical_jepa.store.chains import view
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
-from clinical_jepa.store.visible import View, view
+from clinical_jepa.store.visible import View
 from tests.monitor.scenes import plain
 from tests.store.ticks import T0, abstention, alert, forecast, memory, message, tick, transition
 

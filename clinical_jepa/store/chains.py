@@ -1,0 +1,178 @@
+"""How a view is made: rows in order, moved to whom they belong, hidden when something takes their place.
+
+A row ends at the next version of its fact or when its record is withdrawn, whichever is first. While it is seen, every move
+of its subject ends it there and says it again under the new owner, available at the move, as a further version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clinical_jepa.records.events import RETRACTED
+from clinical_jepa.store.changes import NEVER, NO_CHANGES, Changes, withdrawals
+from clinical_jepa.store.moving import Moved, moved, unmoved
+from clinical_jepa.store.visible import ALWAYS_HIDDEN, Ended, View
+
+_CHUNKS = 32  # of a table that grows: then it is copied into one
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chain:
+    """By row: when it ends (NEVER, ALWAYS_HIDDEN), the version before it (-1), and what was ended by a withdrawal."""
+
+    hidden_from: np.ndarray
+    previous: np.ndarray
+    ended: Ended
+
+
+def view(table: pa.Table, changes: Changes = NO_CHANGES) -> View:
+    """A view of rows with their ``commit``, as the changes leave them."""
+    rows = Moved(table=_in_order(table))
+    chain = _chain(rows.table, changes, again=False)
+    if changes.links.num_rows:
+        rows = moved(rows.table, chain.hidden_from, changes.owners)
+        if rows.origin is not None:
+            rows = rows.take(_order(rows.table))
+            chain = _chain(rows.table, changes, again=True)
+    return _grouped(rows, _available(rows.table), chain, changes)
+
+
+def extended(known: View, rows: pa.Table, changes: Changes = NO_CHANGES, fresh: Changes = NO_CHANGES) -> View:
+    """The view of what ``known`` holds and of further rows, made at the cost of these where all of them are newer.
+
+    ``changes`` are all there are now; ``fresh`` those of them that ``known`` was made without.
+    """
+    withdrawn = fresh.first_retraction() if "record_id" in rows.column_names else NEVER
+    if not rows.num_rows and not fresh.links.num_rows and withdrawn == NEVER:
+        return known
+    newest = int(known.available[-1]) if known.available.size else ALWAYS_HIDDEN
+    new = view(rows, changes)
+    if fresh.links.num_rows or withdrawn <= newest or (rows.num_rows and new.available[0] <= newest):
+        return view(pa.concat_tables([unmoved(known.rows_as_kept()), rows]), changes)
+    return _joined(known, new, changes)
+
+
+def _joined(known: View, new: View, changes: Changes) -> View:
+    """Of two views, the second of which is newer in every row, and so is every retraction that the first does not know."""
+    newest = known.available[-1] if known.available.size else ALWAYS_HIDDEN
+    rows = known.rows_as_kept().and_(new.rows_as_kept())
+    if rows.table["event_id"].num_chunks > _CHUNKS:
+        rows = rows.combined()
+    size = known.available.size
+    available = np.concatenate([known.available, new.available])
+    hidden_from = np.concatenate([known.hidden_from, new.hidden_from])
+    previous = np.concatenate([known.previous, np.where(new.previous < 0, -1, new.previous + size)])
+    settled, pending = known.ended.parted(newest)
+    hidden_from[pending.places] = NEVER
+    again = _again(known.table, new.table)
+    if again.size:
+        retracted = hidden_from == ALWAYS_HIDDEN
+        places = np.append(again, np.arange(size, available.size))
+        _follow(rows.table, available, places, hidden_from, previous)
+        hidden_from[retracted] = ALWAYS_HIDDEN
+    ended = _ended(known.table, known.available, hidden_from[:size], changes.after(int(newest)))
+    ended = settled.and_(ended).and_(new.ended.shifted(size))
+    np.minimum.at(hidden_from, ended.places, ended.instants)
+    return _grouped(rows, available, _Chain(hidden_from=hidden_from, previous=previous, ended=ended), changes)
+
+
+def _again(known: pa.Table, new: pa.Table) -> np.ndarray:
+    """Places of the known rows of which ``new`` holds a further version."""
+    if "fact_id" not in known.column_names or not new.num_rows:
+        return np.zeros(0, np.int64)
+    facts = pl.Series(pl.from_arrow(new["fact_id"])).unique()
+    return np.flatnonzero(pl.Series(pl.from_arrow(known["fact_id"])).is_in(facts.implode()).to_numpy())
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    order = _order(table)
+    if np.array_equal(order, np.arange(order.size)):  # a compacted store comes in order
+        return table
+    return table.combine_chunks().take(order)
+
+
+def _order(table: pa.Table) -> np.ndarray:
+    """Places by (available, time, event_id); a static, which has no time, counts as true when it became available."""
+    keys = pl.DataFrame(
+        {
+            "available": pl.from_arrow(table["available_time"].cast(pa.int64())),
+            "time": pl.from_arrow(pc.coalesce(table["time"], table["available_time"]).cast(pa.int64())),
+            "event_id": pl.from_arrow(table["event_id"]),
+        }
+    )
+    return keys.with_row_index("place").sort("available", "time", "event_id")["place"].to_numpy().astype(np.int64)
+
+
+def _available(table: pa.Table) -> np.ndarray:
+    return np.asarray(table["available_time"].cast(pa.int64()).to_numpy(), np.int64)
+
+
+def _chain(table: pa.Table, changes: Changes, *, again: bool) -> _Chain:
+    """Of rows in order; ``again``: one row may stand in several places, as versions of itself."""
+    available = _available(table)
+    hidden_from, previous = np.full(available.size, NEVER), np.full(available.size, -1)
+    key = "fact_id" if "fact_id" in table.column_names else "event_id"  # a piece of a signal has one version
+    if again or key == "fact_id":
+        facts = pl.Series(pl.from_arrow(table[key]))
+        _follow(table, available, np.flatnonzero(facts.is_duplicated().to_numpy()), hidden_from, previous)
+    if "status" in table.column_names:
+        hidden_from[pc.is_in(table["status"], pa.array(RETRACTED)).to_numpy()] = ALWAYS_HIDDEN
+    ended = _ended(table, available, hidden_from, changes)
+    np.minimum.at(hidden_from, ended.places, ended.instants)
+    return _Chain(hidden_from=hidden_from, previous=previous, ended=ended)
+
+
+def _ended(table: pa.Table, available: np.ndarray, hidden_from: np.ndarray, changes: Changes) -> Ended:
+    """The rows that a withdrawal ends before anything else does."""
+    places, instants, commits = withdrawals(table, available, changes)
+    first = instants < hidden_from[places]
+    return Ended.of(places[first], instants[first], commits[first])
+
+
+def _follow(
+    table: pa.Table, available: np.ndarray, places: np.ndarray, hidden_from: np.ndarray, previous: np.ndarray
+) -> None:
+    """Writes into the last two, for the rows at ``places`` (all versions of some facts), what follows what."""
+    key = "fact_id" if "fact_id" in table.column_names else "event_id"
+    rows = table.select(["event_id", *{key} - {"event_id"}]).take(places)
+    versions = pl.DataFrame(
+        {
+            "fact": pl.from_arrow(rows[key]),
+            "available": available[places],
+            "id": pl.from_arrow(rows["event_id"]),
+            "place": places,
+        }
+    ).sort("fact", "available", "id")
+    same = (versions["fact"] == versions["fact"].shift(-1)).fill_null(False).to_numpy()[:-1]
+    ordered = versions["place"].to_numpy()
+    older, newer = ordered[:-1][same], ordered[1:][same]
+    hidden_from[older] = available[newer]
+    previous[newer] = older
+
+
+def _grouped(rows: Moved, available: np.ndarray, chain: _Chain, changes: Changes) -> View:
+    table = rows.table
+    subject = table["subject_id"].to_numpy()
+    by_subject = np.argsort(subject, kind="stable")
+    grouped = subject[by_subject]
+    starts = np.flatnonzero(np.append(True, grouped[1:] != grouped[:-1])[: subject.size])
+    return View(
+        table=table,
+        available=available,
+        hidden_from=chain.hidden_from,
+        previous=chain.previous,
+        ended=chain.ended,
+        commit=table["commit"].to_numpy(),
+        subject=subject,
+        origin=rows.origin,
+        again=rows.again,
+        by_subject=by_subject,
+        subjects=grouped[starts],
+        starts=np.append(starts, subject.size),
+        changes=changes,
+    )

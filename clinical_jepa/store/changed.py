@@ -1,0 +1,63 @@
+"""Retractions and links as rows, and the order in which they act among the rows of one live commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clinical_jepa.records.batch import Retraction, SourceBatch, SubjectLink
+from clinical_jepa.records.events import LINKS, RETRACTIONS
+from clinical_jepa.store.seen import Seen
+from clinical_jepa.vocabulary.identity import content_id
+
+
+def new_rows(batches: Sequence[SourceBatch], seen: Seen) -> dict[str, pa.Table]:
+    """RETRACTIONS and LINKS rows that the store does not hold."""
+    tables = {
+        "retractions": _rows([one for batch in batches for one in batch.retractions], RETRACTIONS),
+        "links": _rows([one for batch in batches for one in batch.links], LINKS),
+    }
+    return {kind: table.filter(pa.array(seen.fresh(table["change_id"]))) for kind, table in tables.items()}
+
+
+def some(tables: Mapping[str, pa.Table]) -> bool:
+    """Whether there is any change."""
+    return any(table.num_rows for table in tables.values())
+
+
+def _rows(changes: Sequence[Retraction] | Sequence[SubjectLink], schema: pa.Schema) -> pa.Table:
+    rows = []
+    for one in changes:
+        said = {field.name: getattr(one, field.name) for field in fields(one)}
+        rows.append({"change_id": content_id(*said.values()), **said})
+    return pa.Table.from_pylist(rows, schema)
+
+
+def in_turn(events: pa.Table, retractions: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``(places, turns, turns of retractions)``: in one commit, who acts after whom in the words of their source.
+
+    ``places`` are the events of records that are withdrawn in this commit, and other versions of their facts. A record that
+    was withdrawn and said again at one instant is said again after it.
+    """
+    withdrawn = pc.is_in(events["record_id"], value_set=retractions["record_id"].combine_chunks())
+    facts = pc.unique(events["fact_id"].filter(withdrawn))
+    places = np.flatnonzero(pc.or_(withdrawn, pc.is_in(events["fact_id"], value_set=facts)).to_numpy())
+    claims = [retractions["available_time"].cast(pa.int64()).to_numpy()]
+    claims.append(events["available_time"].cast(pa.int64()).to_numpy()[places])
+    turns = np.empty(sum(claim.size for claim in claims), np.int64)
+    turns[np.argsort(np.concatenate(claims), kind="stable")] = np.arange(turns.size)  # retractions come first at a tie
+    return places, turns[claims[0].size :], turns[: claims[0].size]
+
+
+def link_turns(links: pa.Table) -> np.ndarray:
+    """0 for the first link in the words of its source, 1 for the next, …"""
+    frame = pl.DataFrame({name: pl.from_arrow(links[name].cast(pa.int64())) for name in ("available_time", "time")})
+    order = frame.with_row_index("place").sort("available_time", "time", "place")["place"].to_numpy()
+    turns = np.empty(order.size, np.int64)
+    turns[order] = np.arange(order.size)
+    return turns
