@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from clinical_jepa.records.errors import BrokenStore
-from clinical_jepa.store.files import write_whole
+from clinical_jepa.store.files import verify, write_whole
 
 
 def write_arrays(root: Path, name: str, parts: Sequence[np.ndarray]) -> list[str]:
@@ -28,12 +28,17 @@ def write_arrays(root: Path, name: str, parts: Sequence[np.ndarray]) -> list[str
     return [f"{name}#{first}:{count}" for first, count in zip(firsts, counts, strict=False)]
 
 
-def samples(root: Path, reference: str) -> np.ndarray:
-    """The float32 array of a reference: a read-only view into the mapped file; ``BrokenStore`` where it is not there."""
+def samples(root: Path, reference: str, digests: Mapping[str, str]) -> np.ndarray:
+    """The float32 array of a reference: a read-only view into the mapped file; ``BrokenStore`` where it is not there.
+
+    ``digests``: of the bytes of each array of the store, by name; a file is read through once for it.
+    """
     try:
         name, _, span = reference.partition("#")
         first, count = (int(part) for part in span.split(":"))
-        flat = _mapped(str(root / name))
+        flat = _mapped(str(root / name), digests[name])
+    except KeyError as error:
+        raise BrokenStore(f"{reference} names an array that is not of the store {root}") from error
     except (OSError, ValueError) as error:
         raise BrokenStore(f"{reference} in {root} cannot be read ({error}); nothing was changed; restore it") from error
     if first + count > flat.size:
@@ -42,6 +47,7 @@ def samples(root: Path, reference: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=128)  # open maps, not bytes
-def _mapped(path: str) -> np.ndarray:
+def _mapped(path: str, expected: str) -> np.ndarray:
+    verify(Path(path), expected)
     # plain mmap through numpy, without its subclass: slicing a memmap costs ten times an array's
     return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)

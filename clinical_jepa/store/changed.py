@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -12,22 +12,16 @@ import pyarrow.compute as pc
 
 from clinical_jepa.records.batch import Retraction, SourceBatch, SubjectLink
 from clinical_jepa.records.events import LINKS, RETRACTIONS
-from clinical_jepa.store.seen import Seen
 from clinical_jepa.vocabulary.identity import content_id
 
 
-def new_rows(batches: Sequence[SourceBatch], seen: Seen) -> dict[str, pa.Table]:
-    """RETRACTIONS and LINKS rows that the store does not hold."""
+def new_rows(batches: Sequence[SourceBatch], fresh: Callable[[pa.ChunkedArray], np.ndarray]) -> dict[str, pa.Table]:
+    """RETRACTIONS and LINKS rows whose ids are ``fresh``."""
     tables = {
         "retractions": _rows([one for batch in batches for one in batch.retractions], RETRACTIONS),
         "links": _rows([one for batch in batches for one in batch.links], LINKS),
     }
-    return {kind: table.filter(pa.array(seen.fresh(table["change_id"]))) for kind, table in tables.items()}
-
-
-def some(tables: Mapping[str, pa.Table]) -> bool:
-    """Whether there is any change."""
-    return any(table.num_rows for table in tables.values())
+    return {kind: table.filter(pa.array(fresh(table["change_id"]))) for kind, table in tables.items()}
 
 
 def _rows(changes: Sequence[Retraction] | Sequence[SubjectLink], schema: pa.Schema) -> pa.Table:

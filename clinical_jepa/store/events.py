@@ -11,9 +11,10 @@ Nothing is edited: a correction is a further row of the same fact. A kill at any
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -30,20 +31,15 @@ from clinical_jepa.store.doubts import earliest, late
 from clinical_jepa.store.files import sweep
 from clinical_jepa.store.locks import writer_lock
 from clinical_jepa.store.manifest import Manifest
+from clinical_jepa.store.migration import migrate
+from clinical_jepa.store.parts import Appended, Known, Prepare, Work
+from clinical_jepa.store.parts import parts as grouped
 from clinical_jepa.store.reading import Result, followed, nothing, reread
 from clinical_jepa.store.seen import Seen
-from clinical_jepa.store.segments import SCHEMAS, read_segments
+from clinical_jepa.store.segments import IDS, SCHEMAS, read_segments
 from clinical_jepa.store.visible import View
-from clinical_jepa.store.writing import Appended, Known, Prepare
 
-_IDS = {
-    "events": "event_id",
-    "signals": "event_id",
-    "images": "event_id",
-    "retractions": "change_id",
-    "links": "change_id",
-    "quarantine": "rejection_id",
-}
+Item = TypeVar("Item")
 
 
 class Store:
@@ -69,6 +65,7 @@ class Store:
                     manifests.write(root, Manifest())
         if not manifests.exists(root):
             raise BadRequest(f"{root} holds no store; make one with: clinical-jepa ingest SOURCE --store {root}")
+        migrate(root)
         return cls(root, manifests.read(root))
 
     @property
@@ -86,7 +83,7 @@ class Store:
 
     def append(
         self,
-        batches: Sequence[SourceBatch],
+        batches: Iterable[SourceBatch],
         *,
         mode: Mode,
         now: Callable[[], int] | int,
@@ -96,19 +93,21 @@ class Store:
         """Adds what is new in the batches, in one commit or not at all; rows the store holds are counted as duplicates.
 
         Live rows become available when they are committed (``now``, read under the lock; never earlier than a live
-        commit before); rows of history keep their source's answer.
+        commit before); rows of history keep their source's answer, and are written while further batches are read.
         """
         clock = now if callable(now) else lambda: now
+        parts = grouped(batches) if mode == "history" else iter([list(batches)])
+        first = list(islice(parts, 2))  # a unit of ordinary size is read before other writers have to wait
         with self._guard, writer_lock(self.path):
             self._manifest = manifests.read(self.path)
             if file_hash is not None and self.has_file(file_hash):
-                return Appended(duplicates=sum(b.events.num_rows + len(b.signals) + len(b.images) for b in batches))
+                return Appended(duplicates=sum(_rows(batch) for part in chain(first, parts) for batch in part))
             known = Known(root=self.path, manifest=self._manifest, seen=self._known_ids(), crosswalk=self._crosswalk())
-            self._manifest, tables, added = writing.commit(
-                known, batches, mode=mode, now=clock, prepare=prepare, file_hash=file_hash
-            )
-            self._remember(tables)
-            return added
+            work = Work(known=known, mode=mode, now=clock, prepare=prepare)
+            self._manifest = writing.commit(work, chain(_drained(first), parts), file_hash=file_hash)
+            self._seen.add_all(work.ids)
+            self._seen_commit = self.watermark
+            return work.added
 
     def has_file(self, file_hash: str) -> bool:
         """Whether a file of this content was ingested."""
@@ -120,7 +119,7 @@ class Store:
             manifest = manifests.read(self.path)
             for kind in SCHEMAS:
                 if len(manifest.of(kind)) > 1:
-                    manifest = writing.compacted(self.path, manifest, kind)
+                    manifest = writing.compacted(self.path, manifest, kind, manifest.of(kind))
             self._manifest = writing.publish(self.path, manifest)
             sweep(self.path, writing.FOLDERS, manifest.names())
 
@@ -183,7 +182,7 @@ class Store:
 
     def samples(self, reference: str) -> np.ndarray:
         """The float32 array of a reference, read-only, mapped from disk."""
-        return arrays.samples(self.path, reference)
+        return arrays.samples(self.path, reference, self._manifest.arrays)
 
     def subjects(self, as_of: int) -> pa.Table:
         """A row per subject seen as of then: identifier, rows of each kind, and first and last available time."""
@@ -235,22 +234,25 @@ class Store:
 
     def _known_ids(self) -> Seen:
         """The row ids of all commits, under the writer's lock."""
-        for kind, column in _IDS.items():
-            later = self._manifest.of(kind, after=self._seen_commit)
-            rows = read_segments(self.path, kind, later, after=self._seen_commit, columns=[column, "commit"])
-            self._seen.add(rows[column])
+        for kind, column in IDS.items():
+            for later in self._manifest.of(kind, after=self._seen_commit):  # one by one: they may be many
+                rows = read_segments(self.path, kind, [later], after=self._seen_commit, columns=[column, "commit"])
+                self._seen.add(rows[column])
         self._seen_commit = self.watermark
         return self._seen
 
-    def _remember(self, tables: Mapping[str, pa.Table]) -> None:
-        """What this process has just written need not be read back."""
-        for kind, column in _IDS.items():
-            if kind in tables:
-                self._seen.add(tables[kind][column])
-        self._seen_commit = self.watermark
-
     def _read(self, read: Callable[[Manifest], Result]) -> Result:
         return reread(self.path, self._manifest, read)
+
+
+def _rows(batch: SourceBatch) -> int:
+    return batch.events.num_rows + len(batch.signals) + len(batch.images)
+
+
+def _drained(waiting: list[Item]) -> Iterator[Item]:
+    """The items, none of which is kept once the next is taken."""
+    while waiting:
+        yield waiting.pop(0)
 
 
 def _origins(views: Mapping[str, View], until: int) -> dict[int, int]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
+
+from clinical_jepa.records.errors import BrokenStore
 
 ASIDE = ".aside"  # suffix of a file that is still being written
 
@@ -18,6 +22,26 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.rename(path)
+
+
+def digest(path: Path) -> str:
+    """32 hex characters that change with any byte of the file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
+
+def verify(path: Path, expected: str) -> None:
+    """``BrokenStore`` unless the file is byte for byte what was written. A file that did not change is read once for it."""
+    state = path.stat()
+    if _digest_of(str(path), state.st_ino, state.st_size, state.st_mtime_ns) != expected:
+        raise BrokenStore(
+            f"{path} is damaged: its bytes are not those that were written; nothing was changed; restore it"
+        )
+
+
+@lru_cache(maxsize=65_536)
+def _digest_of(path: str, inode: int, size: int, changed: int) -> str:
+    return digest(Path(path))
 
 
 def sync_folder(folder: Path) -> None:

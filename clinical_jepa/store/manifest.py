@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.store.crash_points import reached
 from clinical_jepa.store.files import sync_folder, write_whole
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NAME = "manifest.json"
 
 
@@ -27,6 +28,7 @@ class Segment:
     last_commit: int
     min_available: int | None
     max_available: int | None
+    digest: str  # of its bytes: ``files.digest``
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Manifest:
     commit: int = 0
     clock: int | None = None
     segments: tuple[Segment, ...] = ()
-    arrays: tuple[str, ...] = ()  # "arrays/00000005.npy"
+    arrays: Mapping[str, str] = field(default_factory=dict)  # "arrays/00000005.npy" and the digest of its bytes
     files: tuple[str, ...] = ()  # content hashes of ingested files
 
     def names(self) -> set[str]:
@@ -55,19 +57,26 @@ def exists(root: Path) -> bool:
 
 def read(root: Path) -> Manifest:
     """The newest manifest; ``BrokenStore`` when its bytes are not what was written or of another schema version."""
+    version, body = read_body(root)
+    if version != SCHEMA_VERSION:
+        raise BrokenStore(
+            f"{root / NAME} has schema version {version}; this program reads {SCHEMA_VERSION} and migrates older ones when "
+            "it opens them; use a newer program"
+        )
+    segments = tuple(Segment(**segment) for segment in body["segments"])
+    return Manifest(**{**body, "segments": segments, "files": tuple(body["files"])})
+
+
+def read_body(root: Path) -> tuple[int, dict[str, Any]]:
+    """(schema version, body) of a manifest of any version; ``BrokenStore`` when its bytes are not what was written."""
     try:
         content = json.loads((root / NAME).read_bytes())
         body, check, version = content["body"], content["check"], content["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BrokenStore(f"{root / NAME} cannot be read ({error}); nothing was changed; restore the file") from error
-    if version != SCHEMA_VERSION:
-        raise BrokenStore(
-            f"{root / NAME} has schema version {version}; this program reads {SCHEMA_VERSION}; migrate it"
-        )
     if check != _check(body):
         raise BrokenStore(f"{root / NAME} fails its checksum; nothing was changed; restore the file from a backup")
-    segments = tuple(Segment(**segment) for segment in body["segments"])
-    return Manifest(**{**body, "segments": segments, "arrays": tuple(body["arrays"]), "files": tuple(body["files"])})
+    return int(version), body
 
 
 def write(root: Path, manifest: Manifest) -> None:

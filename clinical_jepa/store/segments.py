@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.records.events import CROSSWALK, EVENTS, IMAGES, LINKS, REJECTIONS, RETRACTIONS, SIGNALS
 from clinical_jepa.store.changes import COMMIT
-from clinical_jepa.store.files import write_whole
+from clinical_jepa.store.files import digest, verify, write_whole
 from clinical_jepa.store.manifest import Segment
 
 SCHEMAS = {
@@ -27,6 +27,14 @@ SCHEMAS = {
     "links": LINKS,
     "quarantine": REJECTIONS,
     "crosswalk": CROSSWALK,
+}
+IDS = {
+    "events": "event_id",
+    "signals": "event_id",
+    "images": "event_id",
+    "retractions": "change_id",
+    "links": "change_id",
+    "quarantine": "rejection_id",
 }
 SEGMENT_ROWS = 500_000  # of a compacted segment: some tens of MB
 
@@ -57,6 +65,7 @@ def write_segment(root: Path, kind: str, stem: str, table: pa.Table) -> Segment:
         last_commit=commits["max"],
         min_available=available["min"],
         max_available=available["max"],
+        digest=digest(root / name),
     )
 
 
@@ -72,7 +81,10 @@ def read_segments(
 
 def _read(root: Path, segment: Segment, schema: pa.Schema, after: int) -> pa.Table:
     try:
-        table = pq.read_table(root / segment.name, columns=schema.names, page_checksum_verification=True).cast(schema)
+        verify(root / segment.name, segment.digest)
+        table = complete(
+            pq.ParquetFile(root / segment.name, page_checksum_verification=True).read(schema.names), schema
+        )
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
@@ -82,6 +94,14 @@ def _read(root: Path, segment: Segment, schema: pa.Schema, after: int) -> pa.Tab
     elif table.num_rows != segment.rows:
         raise BrokenStore(f"{root / segment.name} holds {table.num_rows} rows, its manifest says {segment.rows}")
     return table
+
+
+def complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of ``schema``; null where the table was written before a column was known."""
+    for field in schema:
+        if field.nullable and field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select(schema.names).cast(schema)
 
 
 def merged(root: Path, kind: str, stem: str, segments: Sequence[Segment]) -> list[Segment]:

@@ -14,8 +14,8 @@ from clinical_jepa.records.batch import Identity, SourceBatch
 from clinical_jepa.records.errors import BadRequest, BrokenStore
 from clinical_jepa.records.events import EVENTS, IMAGES, SIGNALS
 from clinical_jepa.records.instant import BEGINNING, END
+from clinical_jepa.store import arrays, writing
 from clinical_jepa.store import manifest as manifests
-from clinical_jepa.store import writing
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.locks import writer_lock
 from tests.store.builders import Row, batch, events, ids, picture, piece, put, stored
@@ -179,6 +179,7 @@ def test_feeds_name_their_newest_row(tmp_path: Path) -> None:
     assert [f.source for f in store.feeds(9)] == ["fhir", "wfdb"]
 
 
+@pytest.mark.fault(source="store", fault="damaged manifest", ends="BrokenStore that names the file; nothing is changed")
 def test_a_store_that_is_none_or_damaged_says_so(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="holds no store"):
         Store.open(tmp_path / "nothing")
@@ -189,15 +190,15 @@ def test_a_store_that_is_none_or_damaged_says_so(tmp_path: Path) -> None:
         Store.open(tmp_path / "s")
 
 
+@pytest.mark.fault(source="store", fault="damaged segment", ends="BrokenStore that names the file; nothing is changed")
 def test_a_damaged_or_missing_segment_says_so(tmp_path: Path) -> None:
-    stored(tmp_path, batch(*(Row(f"e{n}", n) for n in range(300))))
+    stored(tmp_path, batch(Row("a", 1)))
     (segment,) = (tmp_path / "events").iterdir()
-    content = bytearray(segment.read_bytes())
-    third = len(content) // 3
-    content[third : third + 64] = bytes(64)
-    segment.write_bytes(content)
-    with pytest.raises(BrokenStore, match="damaged"):
-        Store.open(tmp_path).arrivals(0, 9)
+    content = segment.read_bytes()
+    for place in [*range(0, len(content), 97), len(content) - 1]:  # in pages, their headers, the footer
+        segment.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(BrokenStore, match="damaged"):
+            Store.open(tmp_path).arrivals(0, 9)
     segment.unlink()
     with pytest.raises(BrokenStore, match="missing"):
         Store.open(tmp_path).arrivals(0, 9)
@@ -205,6 +206,22 @@ def test_a_damaged_or_missing_segment_says_so(tmp_path: Path) -> None:
         stored(tmp_path / "t", SourceBatch(events=NO_EVENTS, signals=(piece("s", [1.0]),))).samples(
             "arrays/00000001.npy#0:9"
         )
+
+
+@pytest.mark.fault(source="store", fault="damaged array", ends="BrokenStore that names the file; nothing is changed")
+def test_a_damaged_array_says_so(tmp_path: Path) -> None:
+    wave = SourceBatch(events=NO_EVENTS, signals=(piece("s", [1.0, 2.0]), piece("t", [3.0] * 50)))
+    store = stored(tmp_path, wave)
+    reference = store.arrivals(BEGINNING, END).signals["reference"][0].as_py()
+    (array,) = (tmp_path / "arrays").iterdir()
+    content = array.read_bytes()
+    for place in (3, 90, 130, len(content) - 1):  # magic, header, a sample, a sample that was not asked for
+        array.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        arrays._mapped.cache_clear()  # as another process
+        with pytest.raises(BrokenStore, match="damaged"):
+            store.samples(reference)
+    with pytest.raises(BrokenStore, match="not of the store"):
+        store.samples("arrays/00000009.npy#0:1")
 
 
 def test_a_prepared_image_of_another_size_is_a_fault_of_the_program(tmp_path: Path) -> None:
@@ -215,6 +232,9 @@ def test_a_prepared_image_of_another_size_is_a_fault_of_the_program(tmp_path: Pa
         )
 
 
+@pytest.mark.fault(
+    source="store", fault="two writers", ends="they take turns; every row is kept once; readers do not wait"
+)
 def test_two_writers_take_turns_and_a_reader_never_waits(tmp_path: Path) -> None:
     Store.open(tmp_path, create=True)
 

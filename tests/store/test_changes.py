@@ -60,7 +60,7 @@ worlds = st.builds(
 
 def changes_of(world: World, commit: int = 1) -> Changes:
     whole = SourceBatch(events=NO_EVENTS, retractions=tuple(world.retractions), links=tuple(world.links))
-    tables = {kind: with_commit(table, commit) for kind, table in new_rows([whole], Seen()).items()}
+    tables = {kind: with_commit(table, commit) for kind, table in new_rows([whole], Seen().fresh).items()}
     return Changes(retractions=tables["retractions"], links=tables["links"])
 
 

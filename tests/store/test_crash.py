@@ -71,6 +71,9 @@ def count_and_kill(monkeypatch: pytest.MonkeyPatch, place: int) -> Callable[[], 
     return lambda: calls[0]
 
 
+@pytest.mark.fault(
+    source="store", fault="kill at any step", ends="the last commit stands; what was left behind is swept"
+)
 @pytest.mark.parametrize("work", ["append", "compact", "drop"])
 def test_the_store_is_whole_after_a_kill_at_every_step(tmp_path: Path, work: str) -> None:
     base = stored(tmp_path / "base", everything("a"), everything("b")).path

@@ -1,0 +1,180 @@
+"""One part of a commit: new rows of a few batches become arrays and segments, which nothing names yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clinical_jepa.records.batch import Identity, Mode, SourceBatch
+from clinical_jepa.records.events import EVENTS
+from clinical_jepa.store import changed
+from clinical_jepa.store import receipt as receipts
+from clinical_jepa.store.arrays import write_arrays
+from clinical_jepa.store.crash_points import reached
+from clinical_jepa.store.crosswalk import Crosswalk
+from clinical_jepa.store.files import digest
+from clinical_jepa.store.manifest import Manifest, Segment
+from clinical_jepa.store.seen import Seen
+from clinical_jepa.store.segments import IDS, with_commit, write_segment
+
+Prepare = Callable[[np.ndarray, tuple[float, float] | None], np.ndarray]
+PART_ROWS = 500_000
+PART_SAMPLES = 16_000_000  # 64 MB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Appended:
+    """What one append added; ``duplicates`` are rows that the store held already, ``bases`` counts how times are known."""
+
+    events: int = 0
+    signals: int = 0
+    images: int = 0
+    rejections: int = 0
+    retractions: int = 0
+    links: int = 0
+    duplicates: int = 0
+    bases: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Appended) -> Appended:
+        numbers = [one.name for one in fields(self) if one.name != "bases"]
+        bases = {basis: self.bases.get(basis, 0) + other.bases.get(basis, 0) for basis in (*self.bases, *other.bases)}
+        return Appended(bases=bases, **{name: getattr(self, name) + getattr(other, name) for name in numbers})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a writer must know of the store before it adds to it."""
+
+    root: Path
+    manifest: Manifest
+    seen: Seen
+    crosswalk: Crosswalk
+
+
+@dataclass(kw_only=True)
+class Work:
+    """A commit in the making: what its parts have written so far. ``ids`` and ``people`` are new with it."""
+
+    known: Known
+    mode: Mode
+    now: Callable[[], int]
+    prepare: Prepare
+    segments: list[Segment] = field(default_factory=list)
+    arrays: dict[str, str] = field(default_factory=dict)
+    ids: Seen = field(default_factory=Seen)
+    people: dict[Identity, None] = field(default_factory=dict)
+    added: Appended = field(default_factory=Appended)
+    clock: int | None = None  # the newest available time that this commit gave
+
+    @property
+    def commit(self) -> int:
+        """The number that its rows carry."""
+        return self.known.manifest.commit + 1
+
+    def fresh(self, ids: pa.ChunkedArray) -> np.ndarray:
+        """Boolean ``[N]``: ids that neither the store nor this commit holds."""
+        return self.known.seen.fresh(ids) & self.ids.fresh(ids)
+
+    def write(self, batches: Sequence[SourceBatch], number: int) -> None:
+        """One part. The clock is read last, so that hardly any time lies between it and the commit of a live part."""
+        stem = f"{self.commit:08d}" if number == 0 else f"{self.commit:08d}p{number:05d}"
+        tables, offered = self._new_rows(batches, f"arrays/{stem}.npy")
+        tables |= changed.new_rows(batches, self.fresh)
+        instant = self.now()
+        if self.mode == "live":
+            tables = receipts.stamped_all(tables, self._receipt(instant, tables))
+            stamps = [self.clock, receipts.newest_stamp(list(tables.values())), self.known.manifest.clock, instant]
+            self.clock = max(stamp for stamp in stamps if stamp is not None)
+        tables |= self._other_rows(batches, instant)
+        self.added += _counted(tables, offered)
+        tables = {kind: with_commit(table, self.commit) for kind, table in tables.items() if table.num_rows}
+        if tables:
+            reached("append.before-segments")
+        self.segments += [write_segment(self.known.root, kind, stem, table) for kind, table in tables.items()]
+        for kind, table in tables.items():
+            if kind in IDS:
+                self.ids.add(table[IDS[kind]])
+
+    def _receipt(self, instant: int, tables: Mapping[str, pa.Table]) -> int:
+        """Never before a live commit; after all that was committed, where something of that is changed."""
+        changes = bool(tables["retractions"].num_rows or tables["links"].num_rows)
+        before = self.known.manifest.clock
+        return instant if before is None else max(instant, before + changes)
+
+    def _other_rows(self, batches: Sequence[SourceBatch], received: int) -> dict[str, pa.Table]:
+        """Identities and refusals that the store does not hold."""
+        people = self.known.crosswalk.new(one for batch in batches for one in batch.identities)
+        people = [one for one in people if one not in self.people]
+        self.people |= dict.fromkeys(people)
+        refused = receipts.rejection_rows([one for batch in batches for one in batch.rejections], received)
+        return {
+            "crosswalk": receipts.identity_rows(people),
+            "quarantine": refused.filter(pa.array(self.fresh(refused["rejection_id"]))),
+        }
+
+    def _new_rows(self, batches: Sequence[SourceBatch], arrays: str) -> tuple[dict[str, pa.Table], int]:
+        """(rows by kind that the store does not hold, rows offered); the arrays they point to are written."""
+        events = pa.concat_tables([EVENTS.empty_table(), *(batch.events.cast(EVENTS) for batch in batches)])
+        pieces = [piece for batch in batches for piece in batch.signals]
+        items = [item for batch in batches for item in batch.images]
+        offered = events.num_rows + len(pieces) + len(items)
+        ids = pa.chunked_array([pa.array([p.event_id for p in pieces] + [i.event_id for i in items], pa.string())])
+        fresh = self.fresh(ids)
+        pieces = [piece for piece, new in zip(pieces, fresh[: len(pieces)], strict=True) if new]
+        items = [item for item, new in zip(items, fresh[len(fresh) - len(items) :], strict=True) if new]
+        samples = [*(piece.samples for piece in pieces), *(item.pixels for item in items)]
+        samples += [_prepared(self.prepare(item.pixels, item.spacing_mm)) for item in items]
+        references = write_arrays(self.known.root, arrays, samples) if samples else []
+        if samples:
+            self.arrays[arrays] = digest(self.known.root / arrays)
+        reached("append.after-arrays")
+        pictures = len(pieces) + len(items)
+        return {
+            "events": events.filter(pa.array(self.fresh(events["event_id"]))),
+            "signals": receipts.signal_rows(pieces, references[: len(pieces)]),
+            "images": receipts.image_rows(items, references[len(pieces) : pictures], references[pictures:]),
+        }, offered
+
+
+def parts(batches: Iterable[SourceBatch]) -> Iterator[list[SourceBatch]]:
+    """The batches in groups of some hundred thousand rows, none of which waits for the next."""
+    group: list[SourceBatch] = []
+    rows = samples = 0
+    for batch in batches:
+        group.append(batch)
+        rows += batch.events.num_rows + len(batch.rejections)
+        samples += sum(piece.samples.size for piece in batch.signals) + sum(one.pixels.size for one in batch.images)
+        if rows >= PART_ROWS or samples >= PART_SAMPLES:
+            yield group
+            group, rows, samples = [], 0, 0
+    if group:
+        yield group
+
+
+def _prepared(pixels: np.ndarray) -> np.ndarray:
+    if pixels.shape != (64, 64):
+        raise ValueError(f"a prepared image is [64, 64], not {list(pixels.shape)}")
+    return pixels
+
+
+def _counted(tables: Mapping[str, pa.Table], offered: int) -> Appended:
+    timed = [tables[kind] for kind in ("events", "signals", "images")]
+    bases: dict[str, int] = {}
+    for table in timed:
+        for row in pc.value_counts(table["available_basis"]).to_pylist():
+            bases[row["values"]] = bases.get(row["values"], 0) + row["counts"]
+    return Appended(
+        events=tables["events"].num_rows,
+        signals=tables["signals"].num_rows,
+        images=tables["images"].num_rows,
+        rejections=tables["quarantine"].num_rows,
+        retractions=tables["retractions"].num_rows,
+        links=tables["links"].num_rows,
+        duplicates=offered - sum(table.num_rows for table in timed),
+        bases=bases,
+    )
