@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,19 +21,22 @@ from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.stitch import Beginnings, stitched
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
+from clinical_jepa.vocabulary.tables import tables_hash
 
 if TYPE_CHECKING:
     from clinical_jepa.store.events import Store
-    from clinical_jepa.store.writing import Appended, Prepare
+    from clinical_jepa.store.parts import Appended, Prepare
 
 Progress = Callable[[int, int], None]  # units done, units in all
+READERS = 1  # raise it when a reader says anything else of the same bytes: then every unit is read again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """What came of one kind of source. ``files`` were read, ``skipped`` were in the store already.
 
-    ``clamped`` and ``assumed`` (history) are rows whose available time rests on ``time``; ``clock_faults`` (live) are rows
+    ``withdrawn`` are records that the source took back, ``linked`` subjects that it merged or parted. ``clamped`` and
+    ``assumed`` (history) are rows whose available time rests on ``time``; ``clock_faults`` (live) are rows
     that their source says it reported after we received them. Both are kept, and marked.
     """
 
@@ -48,6 +51,8 @@ class Counts:
     assumed: int = 0
     clock_faults: int = 0
     ignored: int = 0
+    withdrawn: int = 0
+    linked: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
@@ -103,10 +108,12 @@ def ingest(
         if store.has_file(key):
             tally.add(found.kind, Counts(skipped=1))
         else:
-            batches = list(_read(found, site, store, beginnings))
+            told = _Tally()
+            batches = _noted(_read(found, site, store, beginnings), told)
             appended = store.append(batches, mode=mode, now=now, prepare=prepare, file_hash=key)
-            tally.add(found.kind, _counts(appended, batches))
-            _note(batches, tally)
+            tally.add(found.kind, _counts(appended, told))
+            tally.reasons.update(told.reasons)
+            tally.ignored.update(told.ignored)
         if progress is not None:
             progress(number, len(units))
     filled = {site.root for _, site in units}
@@ -178,11 +185,11 @@ def _key(found: Found, site: ReadContext) -> str:
     for path in catalog.parts(found):
         with path.open("rb") as file:
             bytes_of.append(hashlib.file_digest(file, "blake2b").hexdigest())
-    return content_id(found.kind, found.path.name, *_way(site), *bytes_of)
+    return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of)
 
 
-def _way(site: ReadContext) -> tuple[object, ...]:
-    """Everything of the site and of this program's code list that decides what the same bytes say; the key as a mark."""
+def _way(site: ReadContext, kind: str) -> tuple[object, ...]:
+    """Everything of the site, the code tables and the readers that decides what the same bytes say; the key as a mark."""
     declared = None if site.subjects is None else sorted(site.subjects)
     keyed = subject_id("", "", key=site.identity_key)
     delays = sorted(site.delays.items())
@@ -195,10 +202,12 @@ def _way(site: ReadContext) -> tuple[object, ...]:
         declared,
         delays,
         code_map_hash(),
+        tables_hash(kind, catalog.KINDS),
+        READERS,
     )
 
 
-def _counts(appended: Appended, batches: Sequence[SourceBatch]) -> Counts:
+def _counts(appended: Appended, told: _Tally) -> Counts:
     return Counts(
         files=1,
         events=appended.events,
@@ -209,11 +218,15 @@ def _counts(appended: Appended, batches: Sequence[SourceBatch]) -> Counts:
         clamped=appended.bases.get("clamped", 0),
         assumed=appended.bases.get("assumed", 0),
         clock_faults=appended.bases.get("receipt-clock-fault", 0),
-        ignored=sum(sum(batch.ignored.values()) for batch in batches),
+        ignored=sum(told.ignored.values()),
+        withdrawn=appended.retractions,
+        linked=appended.links,
     )
 
 
-def _note(batches: Sequence[SourceBatch], tally: _Tally) -> None:
+def _noted(batches: Iterable[SourceBatch], told: _Tally) -> Iterator[SourceBatch]:
+    """The batches as they come; what they say besides rows is counted, and they are not kept."""
     for batch in batches:
-        tally.reasons.update(rejection.reason for rejection in batch.rejections)
-        tally.ignored.update(batch.ignored)
+        told.reasons.update(rejection.reason for rejection in batch.rejections)
+        told.ignored.update(batch.ignored)
+        yield batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from clinical_jepa.ingest import Counts
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.sources import catalog
 from clinical_jepa.store.events import Store
+from clinical_jepa.vocabulary import tables
 from tests.ingest.builders import LONG_AFTER, WARD, examples, rows, run
 
 
@@ -59,6 +61,37 @@ def test_read_another_way_the_same_file_is_another(other: dict[str, Any], tmp_pa
     assert again.total.files == 17
     assert again.total.skipped == 0
     assert run(root, store, **other).total == Counts(skipped=17)
+
+
+def test_a_changed_table_or_reader_reads_again_what_it_may_concern(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = examples(tmp_path)
+    run(root, store)
+    copy = tmp_path / "schemas"
+    shutil.copytree(tables.schemas(), copy)
+    monkeypatch.setattr(tables, "schemas", lambda: copy)
+
+    def again(name: str) -> tuple[int, int]:
+        if name:
+            path = copy / "codes" / name
+            path.write_bytes(path.read_bytes() + b"\n")
+        tables.tables_hash.cache_clear()
+        sources = run(root, store).sources
+        return sources["fhir"].files, sources["mimic3"].files
+
+    try:
+        assert (again(""), again("fhir.csv"), again("wfdb.csv"), again("units.csv")) == (
+            (0, 0),
+            (7, 0),
+            (0, 0),
+            (7, 10),
+        )
+        monkeypatch.setattr("clinical_jepa.ingest.READERS", 99)
+        assert again("") == (7, 10)
+    finally:
+        monkeypatch.undo()
+        tables.tables_hash.cache_clear()
 
 
 def test_values_refused_under_narrower_limits_come_when_the_list_was_mended(
