@@ -93,19 +93,29 @@ def _in_order(table: pa.Table) -> pa.Table:
     order = _order(table)
     if np.array_equal(order, np.arange(order.size)):  # a compacted store comes in order
         return table
-    return table.combine_chunks().take(order)
+    return _taken(table, order)
+
+
+def _taken(table: pa.Table, order: np.ndarray) -> pa.Table:
+    """The rows in this order, column by column: a copy of all in one piece besides would double the memory."""
+    places = pa.array(order)
+    columns = [column.combine_chunks().take(places) for column in table.columns]
+    return pa.table(columns, schema=table.schema)
 
 
 def _order(table: pa.Table) -> np.ndarray:
     """Places by (available, time, event_id); a static, which has no time, counts as true when it became available."""
-    keys = pl.DataFrame(
-        {
-            "available": pl.from_arrow(table["available_time"].cast(pa.int64())),
-            "time": pl.from_arrow(pc.coalesce(table["time"], table["available_time"]).cast(pa.int64())),
-            "event_id": pl.from_arrow(table["event_id"]),
-        }
-    )
-    return keys.with_row_index("place").sort("available", "time", "event_id")["place"].to_numpy().astype(np.int64)
+    available = _available(table)
+    time = np.asarray(pc.coalesce(table["time"], table["available_time"]).cast(pa.int64()).to_numpy(), np.int64)
+    order = np.lexsort((time, available))
+    same = (np.diff(available[order]) == 0) & (np.diff(time[order]) == 0)
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)[: order.size])
+    if tied.size:  # few: ids are compared only there
+        places = order[tied]
+        names = pl.Series(pl.from_arrow(table["event_id"].take(pa.array(places))), dtype=pl.String)
+        keys = pl.DataFrame({"available": available[places], "time": time[places], "event_id": names, "place": places})
+        order[tied] = keys.sort("available", "time", "event_id")["place"].to_numpy()
+    return order
 
 
 def _available(table: pa.Table) -> np.ndarray:
@@ -118,7 +128,7 @@ def _chain(table: pa.Table, changes: Changes, *, again: bool) -> _Chain:
     hidden_from, previous = np.full(available.size, NEVER), np.full(available.size, -1)
     key = "fact_id" if "fact_id" in table.column_names else "event_id"  # a piece of a signal has one version
     if again or key == "fact_id":
-        facts = pl.Series(pl.from_arrow(table[key]))
+        facts = pl.Series(pl.from_arrow(table[key]), dtype=pl.String).hash()  # a chance agreement costs a look, no more
         _follow(table, available, np.flatnonzero(facts.is_duplicated().to_numpy()), hidden_from, previous)
     if "status" in table.column_names:
         hidden_from[pc.is_in(table["status"], pa.array(RETRACTED)).to_numpy()] = ALWAYS_HIDDEN

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,8 +38,6 @@ from clinical_jepa.store.reading import Result, followed, nothing, reread
 from clinical_jepa.store.seen import Seen
 from clinical_jepa.store.segments import IDS, SCHEMAS, read_segments
 from clinical_jepa.store.visible import View
-
-Item = TypeVar("Item")
 
 
 class Store:
@@ -249,8 +247,8 @@ def _rows(batch: SourceBatch) -> int:
     return batch.events.num_rows + len(batch.signals) + len(batch.images)
 
 
-def _drained(waiting: list[Item]) -> Iterator[Item]:
-    """The items, none of which is kept once the next is taken."""
+def _drained(waiting: list[list[SourceBatch]]) -> Iterator[list[SourceBatch]]:
+    """The parts, none of which is kept once the next is taken."""
     while waiting:
         yield waiting.pop(0)
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from clinical_jepa.records.instant import MINUTE
 from clinical_jepa.records.views import Arrivals, Strip, Window
 from clinical_jepa.timeline.columns import instants, numbers
+from clinical_jepa.timeline.grid import fill
 
 
 def window(
@@ -60,20 +61,11 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 
 def _aligned(events: pa.Table, codes: Sequence[str], edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    shape = (len(edges) - 1, len(codes))
-    values, age = np.full(shape, np.nan, np.float32), np.full(shape, -1, np.int64)
-    observed = np.zeros(shape, bool)
-    number, time, value = _column_numbers(events, codes), instants(events, "time"), numbers(events, "numeric_value")
-    for column in range(len(codes)):
-        mine = np.flatnonzero((number == column) & np.isfinite(value))
-        mine = mine[np.argsort(time[mine], kind="stable")]  # rows come in order of arrival: the later one wins a tie
-        last = np.searchsorted(time[mine], edges, "right") - 1  # newest at or before each edge
-        here = last[1:] > last[:-1]
-        values[here, column] = value[mine][last[1:][here]]
-        observed[:, column] = here
-        ever = last[1:] >= 0
-        age[ever, column] = edges[1:][ever] - time[mine][last[1:][ever]]
-    return values, observed, age
+    value = numbers(events, "numeric_value")
+    rows = np.flatnonzero(np.isfinite(value))
+    time = instants(events, "time")
+    rows = rows[np.argsort(time[rows], kind="stable")]  # rows come in order of arrival: the later one wins a tie
+    return fill(time[rows], _column_numbers(events, codes)[rows], value[rows], edges, len(codes))
 
 
 def _column_numbers(events: pa.Table, codes: Sequence[str]) -> np.ndarray:
