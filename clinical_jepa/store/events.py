@@ -36,7 +36,7 @@ from clinical_jepa.store.parts import Appended, Known, Prepare, Work
 from clinical_jepa.store.parts import parts as grouped
 from clinical_jepa.store.reading import Result, followed, nothing, reread
 from clinical_jepa.store.seen import Seen
-from clinical_jepa.store.segments import IDS, SCHEMAS, read_segments
+from clinical_jepa.store.segments import IDS, read_segments
 from clinical_jepa.store.visible import View
 
 
@@ -114,12 +114,8 @@ class Store:
     def compact(self) -> None:
         """Merges segments by time. No answer changes, whatever instant it is as of."""
         with self._guard, writer_lock(self.path):
-            manifest = manifests.read(self.path)
-            for kind in SCHEMAS:
-                if len(manifest.of(kind)) > 1:
-                    manifest = writing.compacted(self.path, manifest, kind, manifest.of(kind))
-            self._manifest = writing.publish(self.path, manifest)
-            sweep(self.path, writing.FOLDERS, manifest.names())
+            self._manifest = writing.compact(self.path, manifests.read(self.path))
+            sweep(self.path, writing.FOLDERS, self._manifest.names())
 
     def drop_rejection(self, rejection_id: str) -> None:
         """Forgets one refusal; ``BadRequest`` where there is none of this id."""

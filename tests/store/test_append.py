@@ -143,6 +143,17 @@ def test_segments_are_merged_when_they_are_many(tmp_path: Path, monkeypatch: pyt
     assert again.arrivals(4, 9, known_commits=2).late_rows == 3  # commit numbers outlive the merge
 
 
+def test_a_compaction_takes_as_many_rows_as_fit_into_memory_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MERGE_ROWS", 4)
+    store = stored(tmp_path, *(batch(Row(f"e{n}", 9 - n)) for n in range(10)))
+    for _ in range(2):
+        store.compact()
+        assert [segment.rows for segment in manifests.read(tmp_path).of("events")] == [4, 4, 2]
+        assert ids(Store.open(tmp_path).arrivals(-1, 9).events) == [f"e{n}" for n in reversed(range(10))]
+
+
 def test_a_reader_follows_a_writer_and_survives_a_compaction(tmp_path: Path) -> None:
     writer = stored(tmp_path, batch(Row("a", 1)), batch(Row("b", 2)))
     reader = Store.open(tmp_path)  # has read no rows yet
