@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clinical_jepa.records.batch import Identity, ImageItem, SignalPiece, SourceBatch
+from clinical_jepa.records.batch import Identity, ImageItem, Retraction, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.segments import SCHEMAS, read_segments, write_segment
 
+Change = TypeVar("Change", Retraction, SubjectLink)
 TIMED = ("events", "signals", "images")
+CHANGES = ("retractions", "links")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +54,9 @@ def available(table: pa.Table) -> np.ndarray:
 
 
 def between(rows: Raw, since: int, until: int) -> dict[str, pa.Table]:
-    """The timed rows with ``since < available_time <= until``."""
+    """The timed rows and the changes with ``since < available_time <= until``."""
     found = {}
-    for kind in TIMED:
+    for kind in (*TIMED, *CHANGES):
         at = available(rows.tables[kind])
         found[kind] = rows.tables[kind].filter(pa.array((at > since) & (at <= until)))
     return found
@@ -62,13 +64,15 @@ def between(rows: Raw, since: int, until: int) -> dict[str, pa.Table]:
 
 def as_batch(rows: Raw, tables: Mapping[str, pa.Table]) -> SourceBatch:
     """The rows as a source would hand them over."""
-    subjects = {subject for table in tables.values() for subject in pc.unique(table["subject_id"]).to_pylist()}
+    subjects = {subject for kind in TIMED for subject in pc.unique(tables[kind]["subject_id"]).to_pylist()}
     known = rows.tables["crosswalk"].drop_columns(["commit"]).to_pylist()
     return SourceBatch(
         events=tables["events"].drop_columns(["commit"]),
         identities=tuple(Identity(**row) for row in known if row["subject_id"] in subjects),
         signals=tuple(_piece(row, rows.load) for row in _plain(tables["signals"])),
         images=tuple(_image(row, rows.load) for row in _plain(tables["images"])),
+        retractions=tuple(_as(Retraction, row) for row in _plain(tables["retractions"])),
+        links=tuple(_as(SubjectLink, row) for row in _plain(tables["links"])),
     )
 
 
@@ -87,6 +91,10 @@ def _plain(table: pa.Table) -> list[dict[str, Any]]:
         if pa.types.is_timestamp(field.type):
             table = table.set_column(place, field.name, table[field.name].cast(pa.int64()))
     return list(table.to_pylist())
+
+
+def _as(what: type[Change], row: Mapping[str, Any]) -> Change:
+    return what(**{name: row[name] for name in what.__dataclass_fields__})
 
 
 def _piece(row: Mapping[str, Any], load: Callable[[str], np.ndarray]) -> SignalPiece:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from clinical_jepa.evaluate.checks.raw import TIMED, Raw, available
+from clinical_jepa.evaluate.checks.raw import CHANGES, TIMED, Raw, available
 
 _KEPT = ("available_time", "event_id", "commit")  # of the place, whatever row comes to lie there
 _REMOVED, _MOVED = 0.2, 0.3
@@ -28,6 +28,10 @@ def scrambled(rows: Raw, after: int, chance: np.random.Generator, *, remove: boo
             future = future.take(np.flatnonzero(chance.random(future.num_rows) >= _REMOVED))
             future = _mixed(future, past, chance) if kind == "events" else _swapped(future, chance)
         tables[kind] = pa.concat_tables([past, future])
+    for kind in CHANGES:
+        late = available(tables[kind]) > after
+        gone = late & (remove | (chance.random(late.size) < _REMOVED))
+        tables[kind] = tables[kind].filter(pa.array(~gone))
     return Raw(root=rows.root, tables=tables, load=rows.load)
 
 
