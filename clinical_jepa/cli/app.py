@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import data, guard, learn, live
+from clinical_jepa.cli import data, guard, learn, live, pacs
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -20,6 +20,7 @@ app.command()(guard.demo)
 app.command()(data.simulate)
 app.command()(data.ingest)
 app.add_typer(data.quarantine, name="quarantine")
+app.add_typer(pacs.pacs, name="pacs")
 app.command()(data.subjects)
 app.command()(data.timeline)
 app.command()(learn.pretrain)

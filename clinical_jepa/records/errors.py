@@ -4,6 +4,7 @@
     ├── BadRequest        we were asked something that has no answer: unknown subject, bad option (exit code 2)
     ├── BrokenStore       what is on disk is not what was written there; nothing was changed
     ├── WrongModel        a memory, policy or checkpoint that belongs to another model, subject or code map
+    ├── FetchFailed       a server or a download could not be read to its end; what is durable is kept, run again
     └── TrainingFailed    training stopped because its result would be useless (collapse, no data)
 
 Bad *input* is never an exception: it becomes a ``Rejection`` row and the rest goes on. Abstention is a value.
@@ -26,6 +27,10 @@ class BrokenStore(ClinicalJepaError):
 
 class WrongModel(ClinicalJepaError):
     """Bytes that belong to another model, subject or code map were offered, and refused."""
+
+
+class FetchFailed(ClinicalJepaError):
+    """What was to come over a network did not, or not whole; what had come is kept, and the same call goes on from there."""
 
 
 class TrainingFailed(ClinicalJepaError):

@@ -29,6 +29,14 @@ class Site:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pacs:
+    bases: str = ""  # DICOMweb services that may be asked, with commas between; empty: none
+    token: str = ""  # bearer token for them; only from the environment
+    title: str = "CLINICALJEPA"  # our AE title
+    callers: str = ""  # AE titles that may send to us, with commas between; empty: any, on the loopback only
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paths:
     store: str = "store"
     model: str = "model"
@@ -72,6 +80,7 @@ class Flows:
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     site: Site = Site()
+    pacs: Pacs = Pacs()
     paths: Paths = Paths()
     ward: Ward = Ward()
     alerts: Alerts = Alerts()
@@ -80,7 +89,7 @@ class Settings:
     flows: Flows = Flows()
 
 
-SECRETS = ("site.identity_key", "web.secret")
+SECRETS = ("site.identity_key", "pacs.token", "web.secret")
 
 
 @dataclass(frozen=True, kw_only=True)
