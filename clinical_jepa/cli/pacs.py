@@ -40,7 +40,9 @@ def pacs_fetch(
 @pacs.command("receive")
 def pacs_receive(
     spool: Spool = Path("spool/dicom"),
-    host: Annotated[str, typer.Option(help="Address to bind; any but the loopback's needs pacs.callers.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to bind; any but the loopback's needs pacs.callers.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 11112,
     config: Config = None,
     as_json: Json = False,

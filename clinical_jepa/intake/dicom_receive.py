@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pynetdicom.transport import ThreadedAssociationServer
 
 STORED, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
+_VERIFICATION = "1.2.840.10008.1.1"  # C-ECHO
 SYNTAXES = (
     *("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"),
     *("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"),
@@ -51,7 +52,6 @@ class ReceiverConfig:
 def start(config: ReceiverConfig, tell: Callable[[int], None] = lambda _: None) -> ThreadedAssociationServer:
     """A listening server in threads of its own; stop it with ``shutdown()``. ``tell`` hears the status of each instance."""
     from pynetdicom import AE, AllStoragePresentationContexts, evt
-    from pynetdicom.sop_class import Verification
 
     def keep(event: Any) -> int:
         status = _kept(event, config.spool)
@@ -64,13 +64,13 @@ def start(config: ReceiverConfig, tell: Callable[[int], None] = lambda _: None) 
     entity.require_calling_aet = list(config.callers)
     entity.acse_timeout, entity.dimse_timeout, entity.network_timeout = 30, 60, 60
     entity.maximum_associations = 16
-    entity.add_supported_context(Verification)
+    entity.add_supported_context(_VERIFICATION)
     for context in AllStoragePresentationContexts:
-        entity.add_supported_context(context.abstract_syntax, list(SYNTAXES))
+        entity.add_supported_context(str(context.abstract_syntax), list(SYNTAXES))
     server = entity.start_server((config.host, config.port), block=False, evt_handlers=[(evt.EVT_C_STORE, keep)])
     if server is None:
         raise BadRequest(f"cannot listen on {config.host}:{config.port}")
-    return server  # type: ignore[return-value]
+    return server
 
 
 def _kept(event: Any, folder: Path) -> int:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,7 @@ def fetch(pacs: Pacs, folder: Path, *, since: str | None = None, full: bool = Fa
     return Fetched(studies=studies, new=new, known=known, failed=dict(failed), since=after)
 
 
-def _study(
-    pacs: Pacs, client: DICOMwebClient, folder: Path, uid: str, *, again: bool
-) -> tuple[int, int, Counter[str]]:
+def _study(pacs: Pacs, client: DICOMwebClient, folder: Path, uid: str, *, again: bool) -> tuple[int, int, Counter[str]]:
     """(new, known, failures by why) of the instances of one study."""
     new = known = 0
     failed: Counter[str] = Counter()
@@ -102,7 +101,7 @@ def _study(
             continue
         url = f"{pacs.base.rstrip('/')}/studies/{uid}/series/{series}/instances/{name}"
         try:
-            content = patiently(lambda url=url: _instance(client, url), pacs.sleep)
+            content = patiently(partial(_instance, client, url), pacs.sleep)
         except ServerAway:
             raise
         except FetchFailed as error:
@@ -118,7 +117,9 @@ def _study(
 
 def _instance(client: DICOMwebClient, url: str) -> bytes:
     """The bytes of one instance in the syntax it is stored in, as they came."""
-    session: PacsSession = client._session
+    session = client._session
+    if not isinstance(session, PacsSession):
+        raise TypeError("a guarded session is meant")
     session.accept = _ORIGINAL  # the client knows no bulk data of this type, and parses what it takes for an instance
     try:
         parts = client.retrieve_bulkdata(url)
@@ -150,8 +151,7 @@ def _pages(pacs: Pacs, search: Callable[..., Any], options: Mapping[str, Any]) -
     seen: set[str] = set()
     offset = 0
     while True:
-        ask = {**options, "limit": PAGE, "offset": offset}
-        page = patiently(lambda ask=ask: search(**ask), pacs.sleep)
+        page = patiently(partial(search, **options, limit=PAGE, offset=offset), pacs.sleep)
         fresh = [one for one in page if (uid := _value(one, _INSTANCE) or _value(one, _STUDY)) and uid not in seen]
         seen.update(_value(one, _INSTANCE) or _value(one, _STUDY) for one in fresh)
         yield from fresh

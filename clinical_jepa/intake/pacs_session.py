@@ -42,13 +42,16 @@ class PacsSession(requests.Session):
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """One answer, read to its end; ``BadRequest`` for a foreign address or a redirect."""
-        require(url if isinstance(url, str) else url.decode(), self._bases)
+        address = require(url if isinstance(url, str) else url.decode(), self._bases)
         if self.accept is not None:
             options["headers"] = {**(options.get("headers") or {}), "Accept": self.accept}
-        response = super().request(method, url, *args, **options | {"allow_redirects": False, "stream": True})
+        verb = method if isinstance(method, str) else method.decode()
+        response = super().request(verb, address, *args, **options | {"allow_redirects": False, "stream": True})
         if response.is_redirect:
             response.close()
-            raise BadRequest("the server answered with a redirect, and none is followed; give the base that it points to")
+            raise BadRequest(
+                "the server answered with a redirect, and none is followed; give the base that it points to"
+            )
         body = bytearray()
         for chunk in response.iter_content(1 << 20):
             body += chunk
@@ -72,10 +75,11 @@ def patiently(call: Callable[[], _Got], sleep: Callable[[float], None] = time.sl
         try:
             return call()
         except requests.HTTPError as error:
-            status = error.response.status_code
+            answer = error.response
+            status = 0 if answer is None else answer.status_code
             if status not in _AGAIN:
                 raise (ServerAway if status in _AWAY else FetchFailed)(_said(status)) from None
-            failed, away, wait = _said(status), status in _AWAY, max(wait, _told(error.response))
+            failed, away, wait = _said(status), status in _AWAY, max(wait, _told(answer))
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             failed, away = f"the server cannot be reached or broke off ({type(error).__name__})", True
         except ValueError:  # neither JSON nor multipart
@@ -92,6 +96,6 @@ def _said(status: int) -> str:
     return f"the server answered {status}"
 
 
-def _told(response: requests.Response) -> float:
-    said = response.headers.get("Retry-After", "").strip()
+def _told(response: requests.Response | None) -> float:
+    said = "" if response is None else response.headers.get("Retry-After", "").strip()
     return min(float(said), LONGEST_WAIT_S) if said.isdigit() else 0.0

@@ -73,6 +73,8 @@ def test_compressed_pixels_come_as_they_are(tmp_path: Path) -> None:
     sent = dataset(ramp(64, 48), SOPInstanceUID="1.2.3", StudyInstanceUID="1.2")
     sent.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
     sent.compress(JPEG2000Lossless, generate_instance_uid=False)
+    sent.save_as(tmp_path.parent / "sent.dcm", enforce_file_format=True)
+    sent = dcmread(tmp_path.parent / "sent.dcm")
     with listening(tmp_path) as port, joined(port, syntax=JPEG2000Lossless) as line:
         assert line.send_c_store(sent).Status == 0x0000
     (path,) = files(tmp_path)
@@ -105,7 +107,9 @@ def test_the_file_is_durable_before_the_sender_hears_success(tmp_path: Path, mon
     assert order == ["synced", "synced", "heard"]  # the bytes, and the name in its folder
 
 
-@pytest.mark.fault(source="dicom-receive", fault="disk full", ends="status 0xA700, nothing half; sent again later it is kept")
+@pytest.mark.fault(
+    source="dicom-receive", fault="disk full", ends="status 0xA700, nothing half; sent again later it is kept"
+)
 def test_a_full_disk_is_a_failure_status_and_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(tmp_path) as port, joined(port) as line:
         with monkeypatch.context() as patch:
@@ -129,7 +133,9 @@ def test_a_listed_caller_is_let_in(tmp_path: Path) -> None:
         assert line.send_c_store(instance()).Status == 0x0000
 
 
-@pytest.mark.fault(source="dicom-receive", fault="unknown context", ends="the context is refused, others of the line go on")
+@pytest.mark.fault(
+    source="dicom-receive", fault="unknown context", ends="the context is refused, others of the line go on"
+)
 @pytest.mark.parametrize(
     ("abstract", "syntax"),
     [("1.2.999.1", ExplicitVRLittleEndian), (ComputedRadiographyImageStorage, "1.2.840.10008.1.2.4.102")],

@@ -28,7 +28,10 @@ def instance(uid: str, value: int = 0) -> bytes:
 
 def pacs(fault: Callable[[str, int], Answer | str | None] = lambda _path, _times: None) -> FakePacs:
     return FakePacs(
-        {study: (date, {f"{study}.{n}": instance(f"{study}.{n}", n) for n in (1, 2)}) for study, date in STUDIES.items()},
+        {
+            study: (date, {f"{study}.{n}": instance(f"{study}.{n}", n) for n in (1, 2)})
+            for study, date in STUDIES.items()
+        },
         fault,
     )
 
@@ -56,7 +59,9 @@ def test_every_instance_comes_once_as_it_is(tmp_path: Path) -> None:
     assert first.since == "20260113"  # a week before the newest
 
 
-@pytest.mark.fault(source="dicomweb", fault="out of order", ends="a late instance of a recent study comes; --full brings any")
+@pytest.mark.fault(
+    source="dicomweb", fault="out of order", ends="a late instance of a recent study comes; --full brings any"
+)
 def test_what_comes_late_is_found_within_the_overlap_and_by_full_beyond_it(tmp_path: Path) -> None:
     with serving(pacs()) as server:
         run(server, tmp_path)
@@ -67,7 +72,9 @@ def test_what_comes_late_is_found_within_the_overlap_and_by_full_beyond_it(tmp_p
     assert {"1.2.3.9", "1.2.1.9"} <= set(files(tmp_path))
 
 
-@pytest.mark.fault(source="dicomweb", fault="correction", ends="with --again a changed instance is a file beside the first")
+@pytest.mark.fault(
+    source="dicomweb", fault="correction", ends="with --again a changed instance is a file beside the first"
+)
 def test_a_changed_instance_is_kept_beside_the_first(tmp_path: Path) -> None:
     with serving(pacs()) as server:
         run(server, tmp_path)
@@ -108,7 +115,9 @@ DOWN: Answer = (503, {}, b"")
         pytest.param(
             TRUNCATED,
             1.0,
-            marks=pytest.mark.fault(source="dicomweb", fault="truncation", ends="asked again; only whole files are kept"),
+            marks=pytest.mark.fault(
+                source="dicomweb", fault="truncation", ends="asked again; only whole files are kept"
+            ),
         ),
         pytest.param("drop", 1.0, id="a lost connection"),
         pytest.param((200, {"Content-Type": "text/html"}, b"<html>"), 1.0, id="no multipart"),
@@ -122,7 +131,9 @@ def test_a_passing_fault_costs_a_wait(tmp_path: Path, answer: Answer | str, wait
     assert waits == [wait] * 6
 
 
-@pytest.mark.fault(source="dicomweb", fault="unreachable server", ends="stops with a message; the next run brings the rest")
+@pytest.mark.fault(
+    source="dicomweb", fault="unreachable server", ends="stops with a message; the next run brings the rest"
+)
 def test_a_server_that_dies_half_way_leaves_whole_files_and_the_next_run_goes_on(tmp_path: Path) -> None:
     down = False
 
@@ -143,7 +154,9 @@ def test_a_server_that_dies_half_way_leaves_whole_files_and_the_next_run_goes_on
     assert (again.new, again.known) == (3, 3)
 
 
-@pytest.mark.fault(source="dicomweb", fault="expired token", ends="stops at once and says which token; no wait, no loop")
+@pytest.mark.fault(
+    source="dicomweb", fault="expired token", ends="stops at once and says which token; no wait, no loop"
+)
 def test_a_refused_token_stops_at_once(tmp_path: Path) -> None:
     with serving(pacs(lambda path, _: (401, {}, b"") if is_instance(path) else None)) as server:
         with pytest.raises(FetchFailed, match="CLINICAL_JEPA_PACS_TOKEN") as refused:
@@ -162,7 +175,8 @@ def test_an_instance_that_never_comes_is_counted_and_holds_the_cursor_back(tmp_p
 
 
 @pytest.mark.parametrize(
-    "answer", [multipart(instance("9.9.9")), multipart(b"no DICOM"), multipart(instance("1.2.1.1"), instance("1.2.1.1"))]
+    "answer",
+    [multipart(instance("9.9.9")), multipart(b"no DICOM"), multipart(instance("1.2.1.1"), instance("1.2.1.1"))],
 )
 @pytest.mark.fault(source="dicomweb", fault="wrong answer", ends="another instance than asked for is counted, not kept")
 def test_another_instance_than_asked_for_is_not_kept(tmp_path: Path, answer: Answer) -> None:
@@ -222,7 +236,9 @@ def test_a_full_disk_stops_and_leaves_no_half_file(tmp_path: Path, monkeypatch: 
         assert run(server, tmp_path).new == 6
 
 
-@pytest.mark.fault(source="dicomweb", fault="half-written file", ends="a damaged cursor asks for everything; nothing doubles")
+@pytest.mark.fault(
+    source="dicomweb", fault="half-written file", ends="a damaged cursor asks for everything; nothing doubles"
+)
 @pytest.mark.parametrize("content", [b"", b'{"base": "x', b"[]", b'{"base": 1, "since": "yesterday"}'])
 def test_a_damaged_cursor_costs_questions_and_nothing_else(tmp_path: Path, content: bytes) -> None:
     with serving(pacs()) as server:

@@ -132,7 +132,9 @@ def receiver(folder: Path, port: int, log: Path) -> Iterator[subprocess.Popen[by
 
 
 @pytest.mark.data
-@pytest.mark.fault(source="dicom-receive", fault="crash", ends="what was confirmed is there; the sender's retry brings the rest")
+@pytest.mark.fault(
+    source="dicom-receive", fault="crash", ends="what was confirmed is there; the sender's retry brings the rest"
+)
 def test_what_a_pacs_sends_is_received_also_when_we_are_killed_in_the_middle(data: Path, tmp_path: Path) -> None:
     paths = [*originals(data), *made(tmp_path)]
     folder, port, log = tmp_path / "spool", free_port(), tmp_path / "receive.log"
@@ -155,7 +157,9 @@ def test_what_a_pacs_sends_is_received_also_when_we_are_killed_in_the_middle(dat
     assert ingested(folder, tmp_path / "store")[1] == 12
 
 
-@pytest.mark.fault(source="dicomweb", fault="crash", ends="a server killed in the middle: whole files stay, the next run ends")
+@pytest.mark.fault(
+    source="dicomweb", fault="crash", ends="a server killed in the middle: whole files stay, the next run ends"
+)
 def test_a_pacs_killed_in_the_middle_and_started_again(
     orthanc: Orthanc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
