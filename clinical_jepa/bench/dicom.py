@@ -17,13 +17,13 @@ from clinical_jepa.bench.figure import Figure
 
 SECONDS, ROUNDS = 1.5, (7, 60)  # a pair of ways is timed for so long, at least and at most so often
 DECODE_MAX, PREPARED_MAX = 1.15, 2.0
-_SYNTAXES = ("raw", "RLE", "JPEG-LS", "JPEG 2000")
-_SIZES = {"CT": 512, "CR": 2048}
+SYNTAXES = ("raw", "RLE", "JPEG-LS", "JPEG 2000")
+SIZES = {"CT": 512, "CR": 2048}
 
 
 def run(folder: Path) -> list[Figure]:
     """Decode and prepare figures; ``folder`` takes the files."""
-    files = {(kind, syntax): _written(folder, kind, syntax) for kind in _SIZES for syntax in _SYNTAXES}
+    files = {(kind, syntax): _written(folder, kind, syntax) for kind in SIZES for syntax in SYNTAXES}
     out = []
     for (kind, syntax), path in files.items():
         out.append(_figure(f"DICOM decode, {kind} {syntax}", path, (_decode, _plain_decode), DECODE_MAX))
@@ -97,7 +97,7 @@ def _written(folder: Path, kind: str, syntax: str) -> Path:
         generate_uid,
     )
 
-    side = _SIZES[kind]
+    side = SIZES[kind]
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)

@@ -36,7 +36,12 @@ SOURCE = "dicom"
 def find(root: Path) -> list[Path]:
     """The DICOM files under a folder (or the file itself), by their first bytes or by ``.dcm``, in order of their paths."""
     paths = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
-    return [path for path in paths if path.name != "DICOMDIR" and (path.suffix.lower() == ".dcm" or _claims(path))]
+    return [path for path in paths if not _passed_over(path) and (path.suffix.lower() == ".dcm" or _claims(path))]
+
+
+def _passed_over(path: Path) -> bool:
+    """A medium's index, and what is still being written."""
+    return path.name == "DICOMDIR" or (path.name.startswith(".") and path.suffix == ".part")
 
 
 def _claims(path: Path) -> bool:

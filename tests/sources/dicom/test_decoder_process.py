@@ -61,6 +61,7 @@ def test_decoded_values_are_those_of_pydicom(tmp_path: Path, syntax: str) -> Non
     np.testing.assert_array_equal(found, ramp(64, 48))
 
 
+@pytest.mark.fault(source="dicom", fault="decoder dies", ends="refused as unreadable; the next file has a new decoder")
 @pytest.mark.parametrize("fault", ["abort", "exit", "hang"])
 def test_a_decoder_that_dies_or_hangs_is_a_refusal_and_the_next_file_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
@@ -129,6 +130,7 @@ def test_pictures_of_growing_size_pass_through_one_child(tmp_path: Path) -> None
     assert decoder._child is first
 
 
+@pytest.mark.fault(source="dicom", fault="decompression bomb", ends="refused before memory is asked for")
 @pytest.mark.parametrize("changes", [{"Rows": 65535, "Columns": 65535}, {"NumberOfFrames": 2_000_000}])
 @pytest.mark.parametrize("syntax", SYNTAXES)
 def test_a_bomb_is_refused_before_memory_is_asked_for(

@@ -57,6 +57,7 @@ def test_times(tmp_path: Path, changes: dict, options: dict, time: int, availabl
     assert (item.time - STUDY, item.available_time - STUDY, item.available_basis) == (time, available, basis)
 
 
+NO_TIME = pytest.mark.fault(source="dicom", fault="missing time", ends="refused as no-time, unless the site states it")
 UNDATED = {"StudyDate": None, "AcquisitionDate": ""}
 
 
@@ -67,7 +68,7 @@ UNDATED = {"StudyDate": None, "AcquisitionDate": ""}
         ({"PixelData": b""}, {}, "no-pixels"),
         ({"PatientID": None}, {}, "no-subject"),
         ({"PatientID": "  "}, {}, "no-subject"),
-        (UNDATED, {}, "no-time"),
+        pytest.param(UNDATED, {}, "no-time", marks=NO_TIME),
         ({"StudyDate": "20261332", "AcquisitionDate": None}, {}, "no-time"),
         ({"Rows": 500}, {}, "unreadable"),
         ({"Rows": None}, {}, "unreadable"),
@@ -92,6 +93,7 @@ def test_a_file_that_is_no_dicom_is_refused(tmp_path: Path, content: bytes) -> N
     assert [r.reason for r in rejections] == ["unreadable"]
 
 
+@pytest.mark.fault(source="dicom", fault="truncation", ends="refused as unreadable; the other files are taken")
 def test_a_file_cut_off_in_its_pixels_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path, ramp())
     path.write_bytes(path.read_bytes()[:-300])

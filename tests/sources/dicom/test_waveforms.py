@@ -112,6 +112,9 @@ def test_an_average_beat_is_counted_and_not_stored(tmp_path: Path, changes: dict
     assert [len(pieces) for pieces in found.values()] == [1]
 
 
+@pytest.mark.fault(
+    source="dicom", fault="wrong unit", ends="the channel is refused as unknown-unit; the others are kept"
+)
 @pytest.mark.parametrize(
     ("channels", "changes", "reason"),
     [
