@@ -15,7 +15,7 @@ import numpy as np
 
 from clinical_jepa.bench.figure import Figure
 
-SECONDS, ROUNDS = 1.5, (7, 60)  # a pair of ways is timed for so long, at least and at most so often
+SECONDS, ROUNDS = 2.0, (9, 80)  # a pair of ways is timed for so long, at least and at most so often
 DECODE_MAX, PREPARED_MAX = 1.15, 2.0
 SYNTAXES = ("raw", "RLE", "JPEG-LS", "JPEG 2000")
 SIZES = {"CT": 512, "CR": 2048}

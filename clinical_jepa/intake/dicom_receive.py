@@ -93,7 +93,7 @@ def _kept(event: Any, folder: Path) -> int:
 def _names(content: bytes) -> tuple[str, str]:
     import pydicom
 
-    from clinical_jepa.sources.dicom.opening import quiet
+    from clinical_jepa.sources.dicom.quiet import quiet
 
     with quiet():
         tags: list[Any] = ["SOPInstanceUID", "StudyInstanceUID"]

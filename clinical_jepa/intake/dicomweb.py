@@ -136,7 +136,7 @@ def _instance(client: DICOMwebClient, url: str) -> bytes:
 def _is(content: bytes, uid: str) -> bool:
     import pydicom
 
-    from clinical_jepa.sources.dicom.opening import quiet
+    from clinical_jepa.sources.dicom.quiet import quiet
 
     with quiet():
         try:

@@ -8,11 +8,7 @@ encapsulated, the codec is told from its own first marker.
 
 from __future__ import annotations
 
-import logging
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,21 +52,6 @@ def headless(start: bytes) -> bool:
         if order == "little" and int.from_bytes(start[4:8], "little") <= 64:
             return True
     return False
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """pydicom repeats invalid values of a file, a patient's among them, in warnings and logs: not while this lasts."""
-    log = logging.getLogger("pydicom")
-    before, log.disabled = log.disabled, True
-    decoders = logging.getLogger("pydicom.pixels.decoders.base")
-    also, decoders.disabled = decoders.disabled, True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.disabled, decoders.disabled = before, also
 
 
 def opened(path: Path, *, force: bool = False) -> Dataset:

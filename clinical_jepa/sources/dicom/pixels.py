@@ -76,7 +76,7 @@ def _levels(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     if high - low >= min(_LEVELS_MAX, stored.size):
         return stored, None
     levels = np.arange(low, high + 1, dtype=np.int64).astype(stored.dtype)
-    return levels, stored.astype(np.intp) - low
+    return levels, np.subtract(stored, low, dtype=np.intp, casting="unsafe")
 
 
 def _padding(levels: np.ndarray, said: Dataset) -> np.ndarray:

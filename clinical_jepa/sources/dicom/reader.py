@@ -15,9 +15,10 @@ from clinical_jepa.records.batch import Identity, ImageItem, Rejection, SourceBa
 from clinical_jepa.sources.availability import availability
 from clinical_jepa.sources.dicom import decoding, frames, kinds
 from clinical_jepa.sources.dicom.decoder_process import DecoderFailed
-from clinical_jepa.sources.dicom.opening import Refused, looks_like, opened, quiet
+from clinical_jepa.sources.dicom.opening import Refused, looks_like, opened
 from clinical_jepa.sources.dicom.orientation import upright
 from clinical_jepa.sources.dicom.pixels import picture, spacing_mm
+from clinical_jepa.sources.dicom.quiet import quiet
 from clinical_jepa.sources.dicom.stated import Stated, stated, table_of
 from clinical_jepa.sources.dicom.times import created_time, study_time, taken_by
 from clinical_jepa.sources.dicom.waveforms import recorded
