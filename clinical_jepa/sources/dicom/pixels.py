@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in DICOM's YBR_FULL
 _ROBUST = (0.5, 99.5)  # percentiles that become black and white where the file gives no window
 _LEVELS_MAX = 1 << 16
+_CENTIMETRES = 3  # PS3.3 C.8.5.5.1.15
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
@@ -147,9 +148,19 @@ def _first(value: Any) -> float | None:
 
 
 def spacing_mm(said: Dataset) -> tuple[float, float] | None:
-    """``(between rows, between columns)``: PixelSpacing, then the detector's or the scanner's, or None."""
+    """``(between rows, between columns)``: PixelSpacing, then the detector's or the scanner's, then that of all ultrasound
+    regions where they share one, or None."""
     for name in _SPACINGS:
         value = said.get(name)
         if value is not None and len(value) == 2 and float(value[0]) > 0 and float(value[1]) > 0:
             return float(value[0]), float(value[1])
-    return None
+    regions = said.get("SequenceOfUltrasoundRegions") or []
+    found = {_region_mm(region) for region in regions}
+    return found.pop() if len(found) == 1 else None
+
+
+def _region_mm(region: Dataset) -> tuple[float, float] | None:
+    if region.get("PhysicalUnitsXDirection") != _CENTIMETRES or region.get("PhysicalUnitsYDirection") != _CENTIMETRES:
+        return None  # a Doppler trace: seconds along, cm/s up
+    rows, columns = (abs(float(region.get(f"PhysicalDelta{axis}") or 0)) * 10 for axis in "YX")
+    return (rows, columns) if rows > 0 and columns > 0 else None

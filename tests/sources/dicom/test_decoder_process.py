@@ -179,3 +179,27 @@ def test_damaged_codestreams_cost_one_file(
     path.write_bytes(content[: len(content) - cut // 4] if cut > 3000 else content)
     (batch,) = reader.read(path, ReadContext(root=folder))
     assert len(batch.images) + len(batch.rejections) == 1
+
+
+# real JPEG files with one or two bytes changed (from the end of the header on), found by chance: each aborts gdcm's process
+ABORTING = {
+    "SC_jpeg_no_color_transform_2.dcm": ((1249, 191), (905, 150)),
+    "SC_rgb_jpeg_dcmtk.dcm": ((1713, 32), (1712, 145)),
+    "SC_rgb_jpeg.dcm": ((960, 196), (1035, 171)),
+}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ABORTING)
+def test_real_files_that_abort_the_native_decoder_cost_one_file(data: Path, tmp_path: Path, name: str) -> None:
+    sound = data / "dicom_pydicom" / "test_files" / name
+    content = bytearray(sound.read_bytes())
+    for place, byte in ABORTING[name]:
+        content[place] = byte
+    (tmp_path / "dicom-site.csv").write_text("file,patient,time\n*,S,2001-02-03T04:05\n")
+    (tmp_path / "a.dcm").write_bytes(content)
+    (tmp_path / "b.dcm").write_bytes(sound.read_bytes())
+    (batch,) = reader.read(tmp_path / "a.dcm", ReadContext(root=tmp_path))
+    assert [r.reason for r in batch.rejections] == ["unreadable"]
+    (batch,) = reader.read(tmp_path / "b.dcm", ReadContext(root=tmp_path))
+    assert len(batch.images) == 1

@@ -156,3 +156,27 @@ def test_a_blank_picture_is_black_and_no_error() -> None:
 )
 def test_spacing(tmp_path: Path, changes: dict, spacing: tuple | None) -> None:
     assert spacing_mm(dcmread(save(tmp_path, ramp(), **changes))) == spacing
+
+
+def region(x: float, y: float, units: int = 3) -> Dataset:
+    out = Dataset()
+    out.PhysicalUnitsXDirection = out.PhysicalUnitsYDirection = units
+    out.PhysicalDeltaX, out.PhysicalDeltaY = x, y
+    return out
+
+
+@pytest.mark.parametrize(
+    ("regions", "spacing"),
+    [
+        ([region(0.02, 0.05)], (0.5, 0.2)),
+        ([region(0.02, -0.05), region(0.02, 0.05)], (0.5, 0.2)),
+        ([region(0.02, 0.05), region(0.03, 0.05)], None),
+        ([region(0.02, 0.05, units=4)], None),
+        ([region(0.0, 0.05)], None),
+        ([], None),
+    ],
+)
+def test_the_spacing_of_ultrasound_is_that_of_its_regions(regions: list, spacing: tuple | None) -> None:
+    made = dataset(ramp(), PixelSpacing=None)
+    made.SequenceOfUltrasoundRegions = Sequence(regions)
+    assert spacing_mm(made) == (None if spacing is None else pytest.approx(spacing))
