@@ -35,7 +35,7 @@ lint: $(VENV)/.ready   ## ruff, mypy, import-linter
 
 servers:         ## Debian packages that some tests need (root)
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium libgomp1 fonts-dejavu-core
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium libgomp1 fonts-dejavu-core orthanc orthanc-dicomweb
 
 clean:           ## forget everything that make made
 	rm -rf $(VENV) $(DEMO) build *.egg-info

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import bench, data, export, fetch, guard, learn, live, receive, skew
+from clinical_jepa.cli import bench, data, export, fetch, guard, learn, live, pacs, receive, skew
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -23,6 +23,7 @@ app.add_typer(fetch.fetch, name="fetch")
 app.add_typer(fetch.data, name="data")
 app.add_typer(receive.receive, name="receive")
 app.add_typer(data.quarantine, name="quarantine")
+app.add_typer(pacs.pacs, name="pacs")
 app.command()(data.subjects)
 app.command()(data.timeline)
 app.add_typer(export.export, name="export")

@@ -28,7 +28,7 @@ _DISK_GB_MIN = 5
 
 def findings(settings: Settings) -> list[dict[str, Any]]:
     """Rows of what was looked at: state ``good``, ``worth knowing`` or ``wrong``, what was seen, what to do."""
-    looks = (_python, _versions, _byte_code, _disk, _clock, _accelerator, _browser, _sqlite)
+    looks = (_python, _versions, _byte_code, _disk, _clock, _accelerator, _browser, _pacs, _sqlite)
     rows = [row for look in looks for row in look()]
     return rows + _store(settings) + _model(settings)
 
@@ -108,6 +108,12 @@ def _browser() -> list[dict[str, Any]]:
     seen = shutil.which("chromium") or shutil.which("chromium-browser")
     state = "good" if seen else "worth knowing"
     return [_row("chromium", state, seen or "not found", "" if seen else "make servers (only browser tests need it)")]
+
+
+def _pacs() -> list[dict[str, Any]]:
+    seen = shutil.which("Orthanc")
+    state = "good" if seen else "worth knowing"
+    return [_row("orthanc", state, seen or "not found", "" if seen else "make servers (only PACS tests need it)")]
 
 
 def _sqlite() -> list[dict[str, Any]]:

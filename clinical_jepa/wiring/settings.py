@@ -35,6 +35,14 @@ class Hl7:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pacs:
+    bases: str = ""  # DICOMweb services that may be asked, with commas between; empty: none
+    token: str = ""  # bearer token for them; only from the environment
+    title: str = "CLINICALJEPA"  # our AE title
+    callers: str = ""  # AE titles that may send to us, with commas between; empty: any, on the loopback only
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paths:
     store: str = "store"
     model: str = "model"
@@ -93,6 +101,7 @@ class Fetch:
 class Settings:
     site: Site = Site()
     hl7: Hl7 = Hl7()
+    pacs: Pacs = Pacs()
     paths: Paths = Paths()
     ward: Ward = Ward()
     alerts: Alerts = Alerts()
@@ -102,7 +111,7 @@ class Settings:
     fetch: Fetch = Fetch()
 
 
-SECRETS = ("site.identity_key", "web.secret")
+SECRETS = ("site.identity_key", "pacs.token", "web.secret")
 
 
 @dataclass(frozen=True, kw_only=True)

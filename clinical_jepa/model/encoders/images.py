@@ -28,7 +28,9 @@ def prepare(pixels: np.ndarray, spacing_mm: tuple[float, float] | None) -> np.nd
     from monai.transforms.intensity.array import ScaleIntensityRange
     from monai.transforms.spatial.array import Resize
 
-    picture = np.nan_to_num(np.ascontiguousarray(pixels, dtype=np.float32))
+    picture = np.ascontiguousarray(pixels, dtype=np.float32)
+    if not np.isfinite(picture.sum()):  # one pass says that none is NaN or infinite
+        picture = np.nan_to_num(picture)
     low, high = np.percentile(picture, PERCENTILES).tolist()
     steps = Compose(
         [
@@ -37,8 +39,8 @@ def prepare(pixels: np.ndarray, spacing_mm: tuple[float, float] | None) -> np.nd
             ResizeWithPadOrCrop((SIDE, SIDE), value=0.0),
         ]
     )
-    with _one_thread():
-        out: np.ndarray = steps(torch.from_numpy(picture)[None]).as_tensor().numpy()[0]
+    with _one_thread(), _plain_tensors():
+        out: np.ndarray = torch.as_tensor(steps(torch.from_numpy(picture)[None])).numpy()[0]
     clipped: np.ndarray = out.clip(0.0, 1.0)
     return clipped
 
@@ -60,3 +62,16 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _plain_tensors() -> Iterator[None]:
+    """MONAI's record of what was done to a tensor costs more than the doing, and nobody reads it here."""
+    from monai.data.meta_obj import get_track_meta, set_track_meta
+
+    before = get_track_meta()
+    set_track_meta(False)
+    try:
+        yield
+    finally:
+        set_track_meta(before)

@@ -1,120 +1,159 @@
-"""DICOM files of a folder → one picture each, or the reason why not.
+"""One DICOM file → one picture, the leads of one ECG, a count of what is no fact, or one rejection.
 
-``time`` is the study's. The picture is available when its instance was created, if the file says so, else a declared
+``time`` is the study's date and time; a picture is available when the instance was created, if the file says so, else a declared
 delay after the latest time that it names; never before that time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinical_jepa.records.batch import Identity, ImageItem, Rejection, SourceBatch
 from clinical_jepa.sources.availability import availability
+from clinical_jepa.sources.dicom import decoding, frames, kinds
+from clinical_jepa.sources.dicom.decoder_process import DecoderFailed
+from clinical_jepa.sources.dicom.opening import Refused, looks_like, opened
+from clinical_jepa.sources.dicom.orientation import upright
 from clinical_jepa.sources.dicom.pixels import picture, spacing_mm
+from clinical_jepa.sources.dicom.quiet import quiet
+from clinical_jepa.sources.dicom.stated import Stated, stated, table_of
 from clinical_jepa.sources.dicom.times import created_time, study_time, taken_by
+from clinical_jepa.sources.dicom.waveforms import recorded
 from clinical_jepa.sources.rows import Rows
 from clinical_jepa.vocabulary.identity import content_id
 
 if TYPE_CHECKING:
+    import numpy as np
     from pydicom.dataset import Dataset
 
     from clinical_jepa.sources.context import ReadContext
 
 SOURCE = "dicom"
-_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-
-
-class _Refused(Exception):
-    """``(reason, message)`` of a file of which nothing is kept."""
 
 
 def find(root: Path) -> list[Path]:
-    """The DICOM files under a folder (or the file itself), by preamble or by ``.dcm``, in order of their paths."""
+    """The DICOM files under a folder (or the file itself), by their first bytes or by ``.dcm``, in order of their paths."""
     paths = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
-    return [path for path in paths if path.name != "DICOMDIR" and (path.suffix.lower() == ".dcm" or _preamble(path))]
+    return [path for path in paths if not _passed_over(path) and (path.suffix.lower() == ".dcm" or _claims(path))]
 
 
-def _preamble(path: Path) -> bool:
+def _passed_over(path: Path) -> bool:
+    """A medium's index, and what is still being written."""
+    return path.name == "DICOMDIR" or (path.name.startswith(".") and path.suffix == ".part")
+
+
+def _claims(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+        return looks_like(file.read(132))
 
 
 def parts(path: Path) -> list[Path]:
-    """The file alone."""
-    return [path]
+    """The file, and the site's table that speaks of it."""
+    table = table_of(path)
+    return [path] if table is None else [path, table]
 
 
 def read(path: Path, context: ReadContext, *, force: bool = False) -> Iterator[SourceBatch]:
-    """One batch with the file's picture, or with its rejection. ``force`` reads a file without preamble and meta."""
-    identities: tuple[Identity, ...] = ()
-    images: tuple[ImageItem, ...] = ()
-    refusal: tuple[str, str] | None = None
+    """One batch with what the file holds, or with its rejection. ``force`` takes a headless file without proof."""
+    site = stated(path, context.zone)
     record = path.stem
     try:
-        dataset = _dataset(path, force)
-        record = str(dataset.get("SOPInstanceUID") or path.stem)
-        identity = _identity(dataset, context)
-        images = (_item(dataset, identity, context),)
-        identities = (identity,)
-    except _Refused as refused:
-        refusal = refused.args[0], refused.args[1]
-    except (KeyboardInterrupt, SystemExit):
+        with quiet():
+            dataset = opened(path, force=force)
+            record = str(dataset.get("SOPInstanceUID") or path.stem)
+            batch = _batch(dataset, site, context, (path.name, record))
+        yield batch
+        return
+    except Refused as refused:
+        reason, message = refused.args
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # pydicom converts elements when asked; the RLE decoder's panics are no Exception
-        refusal = "unreadable", f"an element of the file cannot be read ({type(error).__name__})"
-    rejections = () if refusal is None else (_rejection(path, record, *refusal),)
-    yield SourceBatch(events=Rows().table(), identities=identities, images=images, rejections=rejections)
+        reason, message = "unreadable", f"an element of the file cannot be read ({type(error).__name__})"
+    refused_whole = Rejection(source=SOURCE, file=path.name, record=record, reason=reason, message=message)
+    yield SourceBatch(events=Rows().table(), rejections=(refused_whole,))
 
 
-def _rejection(path: Path, record: str, reason: str, message: str) -> Rejection:
-    return Rejection(source=SOURCE, file=path.name, record=record, reason=reason, message=message)
+def _batch(dataset: Dataset, site: Stated, context: ReadContext, place: tuple[str, str]) -> SourceBatch:
+    match kinds.what(dataset):
+        case "none":
+            if kinds.has_pixels(dataset):
+                _decoded(dataset)  # nothing of it is kept, but damage is told
+            return SourceBatch(events=Rows().table(), ignored={kinds.label(dataset): 1})
+        case "ecg":
+            return _ecg(dataset, _identity(dataset, site, context), context, place)
+        case "picture":
+            if not kinds.has_pixels(dataset):
+                raise Refused(
+                    "no-pixels", f"modality {dataset.get('Modality') or 'unknown'}: the file holds no pixel data"
+                )
+            pixels = _decoded(dataset)
+            identity = _identity(dataset, site, context)
+            item = _item(dataset, pixels, identity, site, context)
+            return SourceBatch(events=Rows().table(), identities=(identity,), images=(item,), ignored=_others(dataset))
 
 
-def _dataset(path: Path, force: bool) -> Dataset:
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-    from pydicom.uid import ImplicitVRLittleEndian
+def _ecg(dataset: Dataset, identity: Identity, context: ReadContext, place: tuple[str, str]) -> SourceBatch:
+    found = recorded(dataset, identity, context)
+    file, record = place
+    refused = (
+        Rejection(source=SOURCE, file=file, record=f"{record}, {where}", reason=reason, message=message)
+        for where, reason, message in found.problems
+    )
+    return SourceBatch(
+        events=Rows().table(),
+        identities=(identity,),
+        signals=tuple(found.pieces),
+        rejections=tuple(refused),
+        ignored=found.ignored,
+    )
 
+
+def _decoded(dataset: Dataset) -> np.ndarray:
     try:
-        dataset = pydicom.dcmread(path, force=force)
-    except InvalidDicomError:
-        raise _Refused("unreadable", "no DICOM preamble; read it with force if it is a headless DICOM file") from None
-    except Exception as error:  # pydicom raises many kinds on a damaged file
-        raise _Refused("unreadable", f"not readable as DICOM ({type(error).__name__})") from error
-    if len(dataset) == 0:
-        raise _Refused("unreadable", "the file holds no data element: empty, or cut off in its header")
-    if force and "TransferSyntaxUID" not in dataset.file_meta:
-        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # the standard's default
-    return dataset
+        return picture(dataset)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # each decoder has errors of its own
+        syntax = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "no transfer syntax")
+        cause = str(error) if isinstance(error, DecoderFailed) else type(error).__name__
+        raise Refused("unreadable", f"pixels cannot be decoded ({syntax}; {cause})") from error
 
 
-def _identity(dataset: Dataset, context: ReadContext) -> Identity:
-    identifier = str(dataset.get("PatientID") or "").strip()
+def _others(dataset: Dataset) -> Mapping[str, int]:
+    others = decoding.frames(dataset) - 1
+    return {"dicom:further frame": others} if others else {}
+
+
+def _identity(dataset: Dataset, site: Stated, context: ReadContext) -> Identity:
+    identifier = str(dataset.get("PatientID") or "").strip() or site.patient
     if not identifier:
-        raise _Refused("no-subject", "PatientID is empty or absent")
+        raise Refused("no-subject", "PatientID is empty or absent")
     subject = context.subject(identifier)
     if context.subjects is not None and subject not in {context.subject(name) for name in context.subjects}:
-        raise _Refused("unknown-subject", "the source does not declare this subject")
+        raise Refused("unknown-subject", "the source does not declare this subject")
     return Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)
 
 
-def _item(dataset: Dataset, identity: Identity, context: ReadContext) -> ImageItem:
-    if not any(dataset.get(name) for name in _PIXELS):
-        raise _Refused("no-pixels", f"modality {dataset.get('Modality') or 'unknown'}: the file holds no pixel data")
-    time, taken = study_time(dataset, context.zone), taken_by(dataset, context.zone)
-    if time is None or taken is None:
-        raise _Refused("no-time", "no complete date and time of study, series, acquisition or content")
+def _item(dataset: Dataset, pixels: np.ndarray, identity: Identity, site: Stated, context: ReadContext) -> ImageItem:
+    said = frames.described(dataset, frames.kept(dataset))
+    time = study_time(dataset, context.zone)
+    moments = [one for one in (taken_by(dataset, context.zone), taken_by(said, context.zone)) if one is not None]
+    if time is None:
+        time, moments = site.time, [] if site.time is None else [site.time]
+    if time is None:
+        raise Refused(
+            "no-time",
+            "no complete date and time of study, series, acquisition or content; where the site knows it, "
+            "dicom-site.csv beside the file says it",
+        )
     created = created_time(dataset, context.zone)
-    available, basis = availability(taken, reported=created, delay=context.delays["image"])
-    try:
-        pixels = picture(dataset)
-    except Exception as error:  # each decoder has errors of its own
-        syntax = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "no transfer syntax")
-        raise _Refused("unreadable", f"pixels cannot be decoded ({syntax}; {type(error).__name__})") from error
-    digest = hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
+    available, basis = availability(max(moments), reported=created, delay=context.delays["image"])
+    turned, spacing = upright(pixels, spacing_mm(said), said)
+    digest = hashlib.blake2b(turned.data, digest_size=16).hexdigest()
     fact_id = content_id(SOURCE, str(dataset.get("SOPInstanceUID") or digest))
     return ImageItem(
         subject_id=identity.subject_id,
@@ -123,8 +162,8 @@ def _item(dataset: Dataset, identity: Identity, context: ReadContext) -> ImageIt
         available_basis=basis,
         modality=str(dataset.get("Modality") or "OT"),
         view=str(dataset.get("ViewPosition") or "") or None,
-        spacing_mm=spacing_mm(dataset),
-        pixels=pixels,
+        spacing_mm=spacing,
+        pixels=turned,
         source=SOURCE,
         event_id=content_id(fact_id, identity.subject_id, time, available, digest),
         fact_id=fact_id,

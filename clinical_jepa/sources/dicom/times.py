@@ -13,18 +13,19 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _OFFSET = re.compile(r"^([+-])(\d\d):?(\d\d)$")
+_MOMENT = re.compile(r"^(\d{8})(\d{4}(?:\d\d(?:\.\d{1,6})?)?)([+-]\d{4})?$")  # a DT that says at least the minute
 # Pairs of date and time, the study's first: it is the picture's place on the timeline.
 _PAIRS = ("Study", "Series", "Acquisition", "Content")
 
 
 def study_time(dataset: Dataset, zone: ZoneInfo) -> int | None:
     """µs UTC of the first complete pair of study, series, acquisition or content date and time; None without one."""
-    return next((time for name in _PAIRS if (time := _pair(dataset, name, zone)) is not None), None)
+    return next(iter(_known(dataset, zone)), None)
 
 
 def taken_by(dataset: Dataset, zone: ZoneInfo) -> int | None:
     """The latest of those times: before it the picture did not exist."""
-    return max((time for name in _PAIRS if (time := _pair(dataset, name, zone)) is not None), default=None)
+    return max(_known(dataset, zone), default=None)
 
 
 def created_time(dataset: Dataset, zone: ZoneInfo) -> int | None:
@@ -32,9 +33,29 @@ def created_time(dataset: Dataset, zone: ZoneInfo) -> int | None:
     return _pair(dataset, "InstanceCreation", zone)
 
 
+def acquired(dataset: Dataset, zone: ZoneInfo) -> int | None:
+    """µs UTC of AcquisitionDateTime, else of the acquisition's date and time; where a waveform's clock starts."""
+    moment = _moment(dataset, "AcquisitionDateTime", zone)
+    return moment if moment is not None else _pair(dataset, "Acquisition", zone)
+
+
+def _known(dataset: Dataset, zone: ZoneInfo) -> list[int]:
+    found = [_pair(dataset, name, zone) for name in _PAIRS]
+    found += [_moment(dataset, name, zone) for name in ("AcquisitionDateTime", "FrameAcquisitionDateTime")]
+    return [time for time in found if time is not None]
+
+
 def _pair(dataset: Dataset, name: str, zone: ZoneInfo) -> int | None:
     date, time = str(dataset.get(f"{name}Date") or ""), str(dataset.get(f"{name}Time") or "")
     moment = parse(date, time, _zone(dataset, zone))
+    return None if moment is None else to_us(moment)
+
+
+def _moment(dataset: Dataset, name: str, zone: ZoneInfo) -> int | None:
+    found = _MOMENT.match(str(dataset.get(name) or "").strip())
+    if found is None:
+        return None
+    moment = parse(found[1], found[2], _offset(found[3] or "") or _zone(dataset, zone))
     return None if moment is None else to_us(moment)
 
 
@@ -56,8 +77,12 @@ def parse(date: str, time: str, zone: tzinfo) -> datetime | None:
 
 
 def _zone(dataset: Dataset, zone: ZoneInfo) -> tzinfo:
-    found = _OFFSET.match(str(dataset.get("TimezoneOffsetFromUTC") or "").strip())
+    return _offset(str(dataset.get("TimezoneOffsetFromUTC") or "").strip()) or zone
+
+
+def _offset(text: str) -> tzinfo | None:
+    found = _OFFSET.match(text)
     if found is None:
-        return zone
+        return None
     minutes = int(found[2]) * 60 + int(found[3])
     return timezone(timedelta(minutes=minutes if found[1] == "+" else -minutes))

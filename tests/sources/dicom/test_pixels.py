@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
@@ -15,7 +15,33 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian
 
 from clinical_jepa.sources.dicom.pixels import picture, spacing_mm, window
+from tests.sources.dicom import reference
 from tests.sources.dicom.builders import dataset, ramp, save
+
+
+@settings(max_examples=80)
+@given(
+    kind=st.sampled_from([np.uint8, np.uint16, np.int16]),
+    photometric=st.sampled_from(["MONOCHROME1", "MONOCHROME2"]),
+    slope=st.sampled_from([1, 2.5, 0.01]),
+    intercept=st.integers(-1024, 100),
+    window=st.none() | st.tuples(st.integers(-500, 500), st.integers(2, 3000)),
+    padding=st.none() | st.integers(0, 60),
+    seed=st.integers(0, 99),
+)
+def test_any_grey_picture_is_that_of_pydicom_step_by_step(
+    kind: type, photometric: str, slope: float, intercept: int, window: tuple | None, padding: int | None, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    pixels = draw.integers(0, 60, (31, 17)).astype(kind) * kind(draw.integers(1, 4))
+    made = dataset(pixels, PhotometricInterpretation=photometric, RescaleSlope=slope, RescaleIntercept=intercept)
+    if window is not None:
+        made.WindowCenter, made.WindowWidth = window
+    if padding is not None:
+        made.PixelPaddingValue = padding
+    if (pixels == padding).all():
+        return
+    np.testing.assert_allclose(picture(made), reference.picture(made, pixels), atol=1e-6)
 
 
 def test_without_a_window_the_stored_range_is_spread_from_0_to_1() -> None:
@@ -130,3 +156,27 @@ def test_a_blank_picture_is_black_and_no_error() -> None:
 )
 def test_spacing(tmp_path: Path, changes: dict, spacing: tuple | None) -> None:
     assert spacing_mm(dcmread(save(tmp_path, ramp(), **changes))) == spacing
+
+
+def region(x: float, y: float, units: int = 3) -> Dataset:
+    out = Dataset()
+    out.PhysicalUnitsXDirection = out.PhysicalUnitsYDirection = units
+    out.PhysicalDeltaX, out.PhysicalDeltaY = x, y
+    return out
+
+
+@pytest.mark.parametrize(
+    ("regions", "spacing"),
+    [
+        ([region(0.02, 0.05)], (0.5, 0.2)),
+        ([region(0.02, -0.05), region(0.02, 0.05)], (0.5, 0.2)),
+        ([region(0.02, 0.05), region(0.03, 0.05)], None),
+        ([region(0.02, 0.05, units=4)], None),
+        ([region(0.0, 0.05)], None),
+        ([], None),
+    ],
+)
+def test_the_spacing_of_ultrasound_is_that_of_its_regions(regions: list, spacing: tuple | None) -> None:
+    made = dataset(ramp(), PixelSpacing=None)
+    made.SequenceOfUltrasoundRegions = Sequence(regions)
+    assert spacing_mm(made) == (None if spacing is None else pytest.approx(spacing))

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 
 from clinical_jepa.records.batch import ImageItem, Rejection
 from clinical_jepa.records.instant import HOUR, MINUTE, to_us
@@ -55,6 +57,7 @@ def test_times(tmp_path: Path, changes: dict, options: dict, time: int, availabl
     assert (item.time - STUDY, item.available_time - STUDY, item.available_basis) == (time, available, basis)
 
 
+NO_TIME = pytest.mark.fault(source="dicom", fault="missing time", ends="refused as no-time, unless the site states it")
 UNDATED = {"StudyDate": None, "AcquisitionDate": ""}
 
 
@@ -65,7 +68,7 @@ UNDATED = {"StudyDate": None, "AcquisitionDate": ""}
         ({"PixelData": b""}, {}, "no-pixels"),
         ({"PatientID": None}, {}, "no-subject"),
         ({"PatientID": "  "}, {}, "no-subject"),
-        (UNDATED, {}, "no-time"),
+        pytest.param(UNDATED, {}, "no-time", marks=NO_TIME),
         ({"StudyDate": "20261332", "AcquisitionDate": None}, {}, "no-time"),
         ({"Rows": 500}, {}, "unreadable"),
         ({"Rows": None}, {}, "unreadable"),
@@ -90,23 +93,43 @@ def test_a_file_that_is_no_dicom_is_refused(tmp_path: Path, content: bytes) -> N
     assert [r.reason for r in rejections] == ["unreadable"]
 
 
+@pytest.mark.fault(source="dicom", fault="truncation", ends="refused as unreadable; the other files are taken")
 def test_a_file_cut_off_in_its_pixels_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path, ramp())
     path.write_bytes(path.read_bytes()[:-300])
     assert [r.reason for r in read(path)[1]] == ["unreadable"]
 
 
-def test_a_headless_file_is_read_only_when_asked(tmp_path: Path) -> None:
+def headless(path: Path, *, implicit: bool = True, little: bool = True, **changes: object) -> Path:
     from tests.sources.dicom.builders import dataset
 
-    path = tmp_path / "bare.dcm"
-    made = dataset(ramp())
-    made.preamble = None
-    made.file_meta.clear()
-    made.save_as(path, implicit_vr=True, little_endian=True)
-    assert [r.reason for r in read(path)[1]] == ["unreadable"]
-    (item,), _ = read(path, force=True)
+    made = dataset(ramp() if little else ramp().byteswap(), **changes)
+    stream = DicomBytesIO()
+    stream.is_implicit_VR, stream.is_little_endian = implicit, little
+    write_dataset(stream, made)
+    path.write_bytes(stream.getvalue())
+    return path
+
+
+@pytest.mark.parametrize(("implicit", "little"), [(True, True), (False, True), (False, False)])
+def test_a_headless_file_that_proves_to_be_dicom_is_read(tmp_path: Path, implicit: bool, little: bool) -> None:
+    path = headless(tmp_path / "bare", implicit=implicit, little=little)
+    assert reader.find(tmp_path) == [path]
+    (item,), _ = read(path)
     np.testing.assert_array_equal(item.pixels, read(save(tmp_path, ramp()))[0][0].pixels)
+
+
+def test_without_class_and_fitting_pixels_a_headless_file_is_refused_unless_forced(tmp_path: Path) -> None:
+    path = headless(tmp_path / "bare.dcm", SOPClassUID="1.2.3", Rows=23)
+    assert [r.reason for r in read(path)[1]] == ["unreadable"]
+    assert "prove" in read(path)[1][0].message
+    (item,), _ = read(path, force=True)
+    assert item.pixels.shape == (23, 40)
+
+
+def test_fitting_pixels_prove_a_headless_file_without_a_known_class(tmp_path: Path) -> None:
+    (item,), _ = read(headless(tmp_path / "bare.dcm", SOPClassUID="1.2.3"))
+    assert item.pixels.shape == (24, 40)
 
 
 def test_files_are_found_by_preamble_or_name(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""The PACS verbs as plain functions of settings: fetch over DICOMweb, receive over C-STORE."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from clinical_jepa.wiring.settings import Settings
+
+Tell = Callable[[str], None]
+
+
+def fetch(settings: Settings, base: str, folder: Path, **options: Any) -> dict[str, Any]:
+    """Counts of what a PACS had that is new; its files lie below ``folder``."""
+    from clinical_jepa.intake.dicomweb import Pacs
+    from clinical_jepa.intake.dicomweb import fetch as fetch_new
+
+    pacs = Pacs(base=base, bases=_listed(settings.pacs.bases), token=settings.pacs.token)
+    return asdict(fetch_new(pacs, folder, **options))
+
+
+def receive(settings: Settings, folder: Path, *, host: str, port: int, tell: Tell) -> dict[str, Any]:
+    """Listens until it is asked to stop; counts of instances by DIMSE status."""
+    from clinical_jepa.intake.dicom_receive import ReceiverConfig, start
+    from clinical_jepa.monitor.stopping import stopping
+
+    answered: Counter[str] = Counter()
+    config = ReceiverConfig(
+        spool=folder, host=host, port=port, title=settings.pacs.title, callers=_listed(settings.pacs.callers)
+    )
+    with stopping() as stop:
+        server = start(config, lambda status: answered.update([f"0x{status:04X}"]))
+        try:
+            tell(f"receiving as {config.title} on {host}:{server.server_address[1]}; instances land in {folder}")
+            while not stop.wait(3600):
+                pass
+        finally:
+            server.shutdown()
+    return {"instances": dict(answered)}
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
