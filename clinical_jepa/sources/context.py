@@ -35,6 +35,7 @@ class ReadContext:
     ``stitch_to``: a ward stitched from sources of different years: ingest shifts each subject whole, so that its first
     admission (else its first fact) lies at this instant, and names the sources ``stitched:…``.
     ``shard``: ``(number, of)``: the part of the units that this run takes, so that several runs may share a folder.
+    ``strict``: every resource of a standard is validated in full before it is read, not only what looks doubtful.
     """
 
     root: Path
@@ -47,6 +48,7 @@ class ReadContext:
     aliases: Mapping[str, str] = field(default_factory=dict)
     stitch_to: int | None = None
     shard: tuple[int, int] = (0, 1)
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Refuses delays that leave a kind out: readers would take the gap for damage of the files."""
