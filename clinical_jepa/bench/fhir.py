@@ -39,7 +39,11 @@ def run(folder: Path) -> list[Figure]:
         )
         rows = sum(batch.events.num_rows for batch in reader.read(path, context))
     count, sampled = len(lines), len(lines[::EVERY])
-    per = {"ours": seconds["ours"] / count, "bare": seconds["bare"] / count, "validated": seconds["validated"] / sampled}
+    per = {
+        "ours": seconds["ours"] / count,
+        "bare": seconds["bare"] / count,
+        "validated": seconds["validated"] / sampled,
+    }
     detail = f"{count} Observations, {rows} rows; {1 / per['ours']:.0f}/s against "
     return [
         Figure(

@@ -21,6 +21,7 @@ Json = dict[str, Any]  # one JSON object
 
 _SUFFIXES = (".ndjson", ".json")
 _SAYS_FHIR = re.compile(rb'"resourceType"\s*:\s*"[A-Z]')
+_JSON_MEMBER = re.compile(rb"PK\x03\x04.{26}[^\x00]{1,200}?\.(nd)?json", re.DOTALL)  # how a zip of JSON files begins
 _HEAD = 1 << 16  # where a resource or bundle must have named its type
 _LARGEST = 1 << 30  # bytes of one member of a zip file: more is taken for a bomb
 _DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
@@ -75,16 +76,38 @@ _entry = msgspec.json.Decoder(_Entry)
 
 
 def is_fhir(path: Path) -> bool:
-    """True for ``.ndjson`` and ``.json`` (also ``.gz``) whose beginning names a resource type, and for a ``.zip`` of such."""
+    """True for ``.ndjson`` and ``.json`` (also ``.gz``) whose beginning names a resource type, and for a ``.zip`` of such.
+
+    A zip that cannot be opened, or a damaged member, counts as such by its name: reading says what is wrong with it.
+    """
     try:
         if path.name.endswith(".zip"):
-            return any(_says_fhir(file) for _, file in _members(path))
+            return _zip_says_fhir(path)
         if not path.name.removesuffix(".gz").endswith(_SUFFIXES):
             return False
         with _open(path) as file:
             return _says_fhir(file)
     except _DAMAGE:
         return False
+
+
+def _zip_says_fhir(path: Path) -> bool:
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        with path.open("rb") as file:
+            return _JSON_MEMBER.match(file.read(_HEAD)) is not None
+    with archive:
+        for info in archive.infolist():
+            if not info.filename.endswith(_SUFFIXES):
+                continue
+            try:
+                with archive.open(info) as member:
+                    if _says_fhir(member):
+                        return True
+            except _DAMAGE:
+                return True
+    return False
 
 
 def items(path: Path) -> Iterator[Item]:
@@ -128,14 +151,6 @@ def _says_fhir(file: IO[bytes]) -> bool:
 
 def _open(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb")
-
-
-def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if info.filename.endswith(_SUFFIXES):
-                with archive.open(info) as file:
-                    yield info.filename, file
 
 
 def _zipped(path: Path) -> Iterator[Item]:

@@ -190,6 +190,8 @@ def _outcomes(body: Json, reader: Reader, reading: _Reading) -> list[Outcome]:
     withdrawn = withdrawals.entered_in_error(body, frame)
     if identity is not None:
         found = list(reader(body, frame))
+    elif name is None and kind == "Device":
+        found = [Ignored(kind="Device about no Patient")]
     elif name is None:
         found = [Refusal(reason="no-subject", message=f"{kind} about no Patient")]
     else:

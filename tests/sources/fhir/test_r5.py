@@ -115,9 +115,7 @@ def test_the_same_facts_in_both_versions_are_the_same_rows(tmp_path: Path) -> No
         "hospitalization": newer["admission"],
         "location": newer["location"],
     }
-    ids = [
-        read(write(tmp_path, "Encounter.ndjson", body)).events["event_id"].to_pylist() for body in (newer, older)
-    ]
+    ids = [read(write(tmp_path, "Encounter.ndjson", body)).events["event_id"].to_pylist() for body in (newer, older)]
     assert ids[0] == ids[1]
 
 

@@ -99,9 +99,7 @@ def test_a_component_that_a_correction_no_longer_has_does_not_stand(tmp_path: Pa
     batch = read(write(tmp_path, "Observation.ndjson", first, mended))
     (taken,) = batch.retractions
     rows = batch.events.to_pylist()
-    stands = [
-        row["code"] for row in rows if row["available_time"].timestamp() * 1e6 > taken.available_time + 1e-3
-    ]
+    stands = [row["code"] for row in rows if row["available_time"].timestamp() * 1e6 > taken.available_time + 1e-3]
     assert taken.record_id == record("Observation/o1")
     assert stands == ["LOINC//8480-6"]  # the new row is known a microsecond after the old ones are taken back
 
