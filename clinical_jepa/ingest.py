@@ -195,6 +195,7 @@ def _way(site: ReadContext) -> tuple[object, ...]:
         declared,
         delays,
         code_map_hash(),
+        *(("strict",) if site.strict else ()),
     )
 
 
