@@ -210,6 +210,7 @@ def _way(site: ReadContext, kind: str) -> tuple[object, ...]:
         code_map_hash(),
         tables_hash(kind, catalog.KINDS),
         READERS,
+        *(("strict",) if site.strict else ()),
     )
 
 

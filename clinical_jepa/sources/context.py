@@ -38,6 +38,7 @@ class ReadContext:
     ``shard``: ``(number, of)``: the part of the units that this run takes, so that several runs may share a folder.
     ``growing_s``: live intake; a file that is not whole and was touched less than so many seconds ago may still be in
     the making: it is left for a later run. None: the files are at rest, and what is not whole is refused.
+    ``strict``: every resource of a standard is validated in full before it is read, not only what looks doubtful.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class ReadContext:
     stitch_to: int | None = None
     shard: tuple[int, int] = (0, 1)
     growing_s: float | None = None
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Refuses delays that leave a kind out: readers would take the gap for damage of the files."""

@@ -61,7 +61,7 @@ def _pair(code: str, unit: str | None) -> tuple[object, ...]:
     if unit is None:
         told = f"{named} needs a unit; {known.unit} is the canonical one"
         return code, unit, None, None, None, None, None, "no-unit", told
-    factors = conversion(unit, known.unit)
+    factors = conversion(unit, known.unit, code=code)
     if factors is None:
         told = f"{named}: {unit!r} has no certain conversion to {known.unit}"
         return code, unit, None, None, None, None, None, "unknown-unit", told

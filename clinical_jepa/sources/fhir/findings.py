@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Outcome, Refusal, encounter_of
 from clinical_jepa.sources.fhir.mapping import code_of, label_of
 from clinical_jepa.sources.rows import Fact
 
 _WITHDRAWN = {"refuted": "cancelled", "entered-in-error": "entered-in-error"}
+_STUDY = {
+    "registered": "preliminary",
+    "available": "final",
+    "cancelled": "cancelled",
+    "entered-in-error": "entered-in-error",
+    "unknown": "final",
+    "inactive": "cancelled",  # R5
+}
 
 
 def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
-    """One row: true since its onset, known when recorded; where that is not said, when its encounter ended."""
-    code = code_of(body["code"])
+    """One row: true since its onset, known when recorded; where that is not said, when its encounter ended.
+
+    What its encounter names as a discharge diagnosis is not known before that encounter ended, whatever was recorded.
+    """
+    status = _condition_status(body, frame)
+    code = code_of(body.get("code", {}))
     if isinstance(code, Refusal):
         yield code
         return
@@ -23,33 +36,40 @@ def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
     if onset is None:
         yield Refusal(reason="no-time", message="a Condition with neither onset nor recordedDate")
         return
-    status = _condition_status(body, frame)
     time = frame.instant(onset)
     available, basis = frame.known(time, status=status, reported=recorded, kind="diagnosis")
-    ended = frame.folder.ends.get(encounter_of(body) or "")
-    if recorded is None and ended is not None and ended > available:
-        available = ended
     yield Fact(
         key=frame.key,
         subject_id=frame.subject_id,
         code=f"CONDITION//{code}",
         time=time,
-        available_time=available,
+        available_time=max(available, *_no_earlier(body, frame, recorded)),
         available_basis=basis,
         text=label_of(body["code"]),
         encounter_id=encounter_of(body),
         status=status,
+        record=frame.key,
     )
+
+
+def _no_earlier(body: Json, frame: Frame, recorded: str | None) -> tuple[int, ...]:
+    """Instants before which a diagnosis was not known."""
+    discharge = frame.folder.discharged.get(frame.key.partition("/")[2])
+    ended = frame.folder.ends.get(encounter_of(body) or "") if recorded is None else None
+    return tuple(moment for moment in (discharge, ended) if moment is not None) or (BEGINNING,)
 
 
 def imaging_study(body: Json, frame: Frame) -> Iterator[Outcome]:
     """One row saying that a study was made; its pictures come as DICOM."""
+    status = _STUDY.get(body["status"])
+    if status is None:
+        yield Refusal(reason="invalid", message="ImagingStudy.status is none of FHIR's five")
+        return
     if "started" not in body:
         yield Refusal(reason="no-time", message="an ImagingStudy without started")
         return
     series = body.get("series") or [{}]
     modality = (series[0].get("modality") or (body.get("modality") or [{}])[0]).get("code", "UNKNOWN")
-    status = {"cancelled": "cancelled", "entered-in-error": "entered-in-error"}.get(body["status"], "final")
     time = frame.instant(body["started"])
     available, basis = frame.known(time, status=status, kind="image")
     yield Fact(
@@ -61,6 +81,7 @@ def imaging_study(body: Json, frame: Frame) -> Iterator[Outcome]:
         available_basis=basis,
         encounter_id=encounter_of(body),
         status=status,
+        record=frame.key,
     )
 
 

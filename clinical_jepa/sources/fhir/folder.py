@@ -7,45 +7,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from clinical_jepa.sources.fhir.files import Json, items
+from clinical_jepa.sources.fhir.files import NO_JSON, Json, items, kind_of, parsed
 from clinical_jepa.sources.fhir.times import instant
+from clinical_jepa.sources.fhir.versions import Version, as_r4, declared, version_of
 
-_ONE_TYPE = ("Observation", "Encounter", "Condition", "MedicationAdministration", "MedicationRequest", "ImagingStudy")
+_NEEDS_NONE = (
+    *("Observation", "Encounter", "Condition", "ImagingStudy", "MedicationRequest", "MedicationStatement", "Procedure"),
+    *("ServiceRequest", "DiagnosticReport", "DocumentReference", "Device", "Flag"),
+)
+_TOLD_OF = ("Patient", "Encounter", "MedicationAdministration", "CapabilityStatement")
+_DISCHARGE = ("DD", "discharge-diagnosis")  # what an Encounter's diagnosis is used for
+BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
     """``patients`` maps a Patient's id to its identifier; empty where the folder declares none.
 
-    ``first_seen`` is a patient's first encounter start, ``ends`` an encounter's end; ``infusions`` holds
-    (subject id, code, start) of every administration with a rate.
+    ``first_seen`` is a patient's first encounter start, ``ends`` an encounter's end, ``discharged`` the end of the encounter
+    that names a Condition as its discharge diagnosis; ``infusions`` holds (subject id, code, start) of every administration
+    with a rate; ``versions`` what a CapabilityStatement says, at most one.
     """
 
-    patients: dict[str, str]
-    first_seen: dict[str, int]
-    ends: dict[str, int]
-    infusions: frozenset[tuple[str, str, int]]
+    patients: dict[str, str] = field(default_factory=dict)
+    first_seen: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
+    discharged: dict[str, int] = field(default_factory=dict)
+    infusions: set[tuple[str, str, int]] = field(default_factory=set)
+    versions: list[Version] = field(default_factory=list)
+
+    def version(self, body: Json) -> Version:
+        """In which version of FHIR a resource of this folder is written."""
+        return version_of(body, self.versions[0] if self.versions else None)
 
 
 def look_through(path: Path, zone: ZoneInfo) -> Folder:
     """What the files beside ``path``, as far as it needs them, and ``path`` itself tell."""
-    folder = Folder(patients={}, first_seen={}, ends={}, infusions=frozenset())
-    infusions: set[tuple[str, str, int]] = set()
+    folder = Folder()
     for body in _bodies(path):
-        match body.get("resourceType"):
-            case "Patient":
-                folder.patients[str(body.get("id"))] = identifier_of(body)
-            case "Encounter":
-                _note_encounter(body, folder, zone)
-            case "MedicationAdministration":
-                infusions |= _infusion(body, zone)
-    return Folder(
-        patients=folder.patients, first_seen=folder.first_seen, ends=folder.ends, infusions=frozenset(infusions)
-    )
+        try:
+            _note(body, folder, zone)
+        except BROKEN:
+            continue  # the reading itself will say what is wrong with it
+    return folder
 
 
 def identifier_of(patient: Json) -> str:
@@ -61,21 +69,25 @@ def plain_id(reference: str) -> str:
     return reference.partition("/_history/")[0].replace("urn:uuid:", "").rpartition("/")[2]
 
 
-def _bodies(path: Path) -> Iterator[Json]:
-    for file in needed(path):
-        for item in items(file):
-            if item.body is not None:
-                yield item.body
-
-
 def needed(path: Path) -> list[Path]:
     """The files that must be looked through before ``path`` is read."""
     kind = _kind(path)
-    wanted = {"Patient"} | ({"Encounter"} if kind in ("Patient", "Condition") else set())
-    beside = {
-        file for pattern in ("*.ndjson*", "*.json*") for file in path.parent.glob(pattern) if _kind(file) in wanted
-    }
-    return sorted(beside | ({path} if kind not in _ONE_TYPE or kind == "MedicationAdministration" else set()))
+    wanted = {"Patient", "CapabilityStatement"} | ({"Encounter"} if kind in ("Patient", "Condition") else set())
+    beside = {file for end in ("*.ndjson*", "*.json*") for file in path.parent.glob(end) if _kind(file) in wanted}
+    alone = ".ndjson" in path.name and kind in _NEEDS_NONE
+    return sorted(beside | (set() if alone else {path}))
+
+
+def _bodies(path: Path) -> Iterator[Json]:
+    for file in needed(path):
+        for item in items(file):
+            try:
+                told = item.raw is not None and kind_of(item.raw) in _TOLD_OF
+            except NO_JSON:
+                continue
+            body = parsed(item) if told else ""
+            if isinstance(body, dict):
+                yield body
 
 
 def _kind(path: Path) -> str:
@@ -83,27 +95,37 @@ def _kind(path: Path) -> str:
     return letters.group() if letters else ""
 
 
+def _note(body: Json, folder: Folder, zone: ZoneInfo) -> None:
+    match body.get("resourceType"):
+        case "CapabilityStatement":
+            if (said := declared(body)) is not None and not folder.versions:
+                folder.versions.append(said)
+        case "Patient":
+            folder.patients[str(body.get("id"))] = identifier_of(body)
+        case "Encounter":
+            _note_encounter(as_r4(body, folder.version(body)), folder, zone)
+        case "MedicationAdministration":
+            folder.infusions.update(_infusion(as_r4(body, folder.version(body)), zone))
+
+
 def _note_encounter(body: Json, folder: Folder, zone: ZoneInfo) -> None:
     period = body.get("period") or {}
-    try:
-        start, end = (None if key not in period else instant(period[key], zone) for key in ("start", "end"))
-        subject = plain_id(body["subject"]["reference"])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return  # the reading itself will say what is wrong with it
+    start, end = (None if key not in period else instant(period[key], zone) for key in ("start", "end"))
+    subject = plain_id(body["subject"]["reference"])
     if start is not None:
         folder.first_seen[subject] = min(start, folder.first_seen.get(subject, start))
-    if end is not None:
-        folder.ends[str(body.get("id"))] = end
+    if end is None:
+        return
+    folder.ends[str(body.get("id"))] = end
+    for diagnosis in body.get("diagnosis", ()):
+        uses = {coding.get("code") for coding in (diagnosis.get("use") or {}).get("coding", ())}
+        if uses & set(_DISCHARGE):
+            named = plain_id(diagnosis["condition"]["reference"])
+            folder.discharged[named] = max(end, folder.discharged.get(named, end))
 
 
 def _infusion(body: Json, zone: ZoneInfo) -> set[tuple[str, str, int]]:
-    try:
-        coding = body["medicationCodeableConcept"]["coding"][0]["code"]
-        if not {"rateQuantity", "rateRatio"} & set(body["dosage"]) or body["status"] in (
-            "not-done",
-            "entered-in-error",
-        ):
-            return set()
-        return {(plain_id(body["subject"]["reference"]), coding, instant(body["effectivePeriod"]["start"], zone))}
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    coding = body["medicationCodeableConcept"]["coding"][0]["code"]
+    if not {"rateQuantity", "rateRatio"} & set(body["dosage"]) or body["status"] in ("not-done", "entered-in-error"):
         return set()
+    return {(plain_id(body["subject"]["reference"]), coding, instant(body["effectivePeriod"]["start"], zone))}

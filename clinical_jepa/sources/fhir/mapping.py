@@ -16,11 +16,18 @@ _LOINC = re.compile(r"^(LP|LA)?\d{1,7}-\d$")
 def code_of(concept: Json) -> str | Refusal:
     """The code of a CodeableConcept: a listed one if any coding leads there, else the first that can be trusted."""
     codings = concept.get("coding", ())
-    return _chosen(tuple([(coding.get("system", ""), coding["code"]) for coding in codings if "code" in coding]))
+    return chosen(tuple([(coding.get("system", ""), coding["code"]) for coding in codings if "code" in coding]))
+
+
+def canonical_names(concept: Json) -> list[tuple[str, str]]:
+    """(short system name, code) of every coding of a CodeableConcept, as the tables of ``schemas/codes`` name them."""
+    codings = concept.get("coding", ())
+    return [(system_name(coding.get("system", "")), coding["code"]) for coding in codings if "code" in coding]
 
 
 @cached_up_to(_MANY)
-def _chosen(codings: tuple[tuple[str, str], ...]) -> str | Refusal:
+def chosen(codings: tuple[tuple[str, str], ...]) -> str | Refusal:
+    """The code that (system, code) pairs lead to."""
     found = [canonical(system, code) for system, code in codings]
     kept = [code for code in found if code is not None]
     if kept:

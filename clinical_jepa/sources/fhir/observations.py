@@ -1,12 +1,15 @@
-"""FHIR Observations: numbers, panels, words, and what their status says about them."""
+"""FHIR Observations: numbers, panels, words, waveforms, and what their status says about them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from clinical_jepa.records.batch import Retraction
 from clinical_jepa.records.events import RETRACTED, REVISING
+from clinical_jepa.sources.fhir import sampled
 from clinical_jepa.sources.fhir.files import Json
-from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, encounter_of
+from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, encounter_of, retraction
 from clinical_jepa.sources.fhir.mapping import code_of, label_of
 from clinical_jepa.sources.rows import Fact
 from clinical_jepa.vocabulary.codes import by_code
@@ -22,20 +25,28 @@ _STATUS = {
     "cancelled": "cancelled",
     "entered-in-error": "entered-in-error",
 }
-_NOT_READ = ("valueRange", "valueRatio", "valueSampledData", "valuePeriod")
-_UCUM = "http://unitsofmeasure.org"
+_WORDS = ("valueString", "valueBoolean", "valueDateTime", "valueTime")
+_NOT_READ = ("valueRange", "valueRatio", "valuePeriod", "valueAttachment", "valueReference")
+_COMPARATORS = ("<", "<=", ">=", ">", "ad")  # ad: R5, "sufficient to achieve"
+UCUM = "http://unitsofmeasure.org"
+COUNTED = ("interpretation", "referenceRange")  # EVENTS has no room for them
 
 Reading = tuple[float | None, str | None, str | None]  # number, unit, words
 
 
 def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
-    """A row for the value and one for each component; none where the value is absent for a stated reason."""
+    """A row for the value and one for each component; none where the value is absent for a stated reason.
+
+    A revised panel first withdraws what its earlier versions said: a component that it no longer has must not stand.
+    """
     if body["status"] not in _STATUS:
         yield Refusal(reason="invalid", message="Observation.status is none of FHIR's eight")
         return
     status = _STATUS[body["status"]]
-    if status is None:
-        yield Ignored(kind="Observation registered, no result yet")
+    if status is None or body.get("focus"):
+        yield Ignored(
+            kind="Observation registered, no result yet" if status is None else "Observation of another focus"
+        )
         return
     if status == "final" and frame.revised:
         status = "amended"
@@ -45,8 +56,24 @@ def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
             reason="no-time", message="an Observation without effective[x]; the time of receipt is not its time"
         )
         return
-    for key, holder in _holders(body, frame.key):
-        yield _fact(key, holder, body, frame, (time, status))
+    holders = list(_holders(body, frame.key))
+    if status in REVISING and status not in RETRACTED and body.get("component"):
+        yield _withdrawn_before(body, frame, (time, status))
+    for key, holder in holders:
+        if "valueSampledData" in holder:
+            yield from sampled.pieces(holder, body, frame, (time, status))
+        else:
+            yield _fact(key, holder, body, frame, (time, status))
+    for name in COUNTED:
+        if any(holder.get(name) for holder in (body, *body.get("component", ()))):
+            yield Ignored(kind=f"Observation.{name}")
+
+
+def _withdrawn_before(body: Json, frame: Frame, when: tuple[int, str]) -> Retraction:
+    """Of the whole record, an instant before the new version is known, so that the new rows stand."""
+    time, status = when
+    available, basis = frame.known(time, status=status, reported=body.get("issued"), kind="chart")
+    return retraction(frame.key, available - 1, basis)
 
 
 def _holders(body: Json, key: str) -> Iterator[tuple[str, Json]]:
@@ -87,6 +114,7 @@ def _fact(key: str, holder: Json, body: Json, frame: Frame, when: tuple[int, str
         text=reading[2],
         encounter_id=encounter_of(body),
         status=status,
+        record=frame.key,
     )
 
 
@@ -117,10 +145,10 @@ def _reading(holder: Json, code: str) -> Reading | Refusal | Ignored | None:
     if "valueQuantity" in holder:
         return _quantity(holder["valueQuantity"], code)
     if "valueInteger" in holder:
-        return float(_number(holder["valueInteger"])), "1", None
+        return number(holder["valueInteger"]), "1", None
     if "valueCodeableConcept" in holder:
         return None, None, label_of(holder["valueCodeableConcept"])
-    for name in ("valueString", "valueBoolean", "valueDateTime", "valueTime"):
+    for name in _WORDS:
         if name in holder:
             return None, None, str(holder[name])
     for name in _NOT_READ:
@@ -132,18 +160,23 @@ def _reading(holder: Json, code: str) -> Reading | Refusal | Ignored | None:
 def _quantity(quantity: Json, code: str) -> Reading | Refusal | None:
     if "value" not in quantity:
         return None
-    value = _number(quantity["value"])
-    unit = quantity.get("code") if quantity.get("system", _UCUM) == _UCUM else None
+    value = number(quantity["value"])
+    unit = quantity.get("code") if quantity.get("system", UCUM) == UCUM else None
     if unit is None:
         return Refusal(
             reason="no-unit", message=f"{code}: a number without a UCUM unit code; a display text is no unit"
         )
     if "comparator" in quantity:  # "< 0.01" is not 0.01
+        if quantity["comparator"] not in _COMPARATORS:
+            return Refusal(reason="invalid", message=f"{code}: Quantity.comparator is none of FHIR's")
         return None, None, f"{quantity['comparator']}{quantity['value']} {unit}"
     return value, unit, None
 
 
-def _number(value: object) -> float:
+def number(value: object) -> float:
+    """A JSON number that a float holds; ``TypeError`` for one written as text or true, ``ValueError`` for one too large."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("a number is written as something else")
-    return float(value)
+    if not math.isfinite(value):
+        raise ValueError("no finite number")
+    return float(value) + 0.0  # no minus zero

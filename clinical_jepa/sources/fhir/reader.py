@@ -1,38 +1,51 @@
-"""Reads FHIR R4 files: a fast path for the flood, full validation for what it doubts.
+"""Reads FHIR R4, R4B and R5 files: a fast path for the flood, a careful one for the rest, full validation for what both doubt.
 
-The fast path takes fields straight out of the parsed JSON. Where a field is missing or of another shape, the resource
-is validated by fhir.resources (R4B: the nearest it has to R4) to say what is wrong, and becomes a ``Rejection``.
+``flood`` takes Observations of the ordinary shape straight from their bytes. Everything else is parsed and read field by
+field here. Where a field is missing, of another shape or not the standard's, the resource is validated by fhir.resources
+to say what is wrong, and becomes a ``Rejection``. A strict site has every resource validated first.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clinical_jepa.records.batch import Identity, SourceBatch
+import pyarrow as pa
+
+from clinical_jepa.records.batch import Retraction, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.fhir import findings, observations, stays, treatments
-from clinical_jepa.sources.fhir.files import Item, Json, is_fhir, items
-from clinical_jepa.sources.fhir.folder import Folder, look_through, needed, plain_id
-from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal
+from clinical_jepa.sources.fhir import findings, observations, orders, patients, reports, stays, treatments, withdrawals
+from clinical_jepa.sources.fhir.files import Item, Json, is_fhir, of_line, parsed, pieces
+from clinical_jepa.sources.fhir.flood import Flood
+from clinical_jepa.sources.fhir.folder import BROKEN, Folder, look_through, needed
+from clinical_jepa.sources.fhir.frame import SOURCE, Frame, Ignored, Outcome, Refusal
+from clinical_jepa.sources.fhir.people import People, patient_id
+from clinical_jepa.sources.fhir.validation import doubtful, own_checks, twice_named, verdict
+from clinical_jepa.sources.fhir.versions import as_r4
 from clinical_jepa.sources.rows import Origin, Rows
 
-SOURCE = "fhir"
 BATCH_ROWS = 100_000
 
 Reader = Callable[[Json, Frame], Iterator[Outcome]]
 
-_READERS: dict[str, Reader] = {
+READERS: dict[str, Reader] = {
     "Observation": observations.facts,
     "Encounter": stays.encounter,
-    "Patient": stays.patient,
+    "Patient": patients.patient,
     "Condition": findings.condition,
-    "MedicationAdministration": treatments.facts,
     "ImagingStudy": findings.imaging_study,
+    "MedicationAdministration": treatments.facts,
+    "MedicationRequest": orders.request,
+    "MedicationStatement": orders.statement,
+    "ServiceRequest": orders.request,
+    "DiagnosticReport": reports.report,
+    "Procedure": reports.procedure,
+    "DocumentReference": reports.document,
+    "Device": reports.device,
+    "Flag": reports.flag,
 }
-_DOUBT = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +55,13 @@ class _Reading:
     file: str  # as rejections name it
     context: ReadContext
     folder: Folder
+    people: People
+    flood: Flood
+    ignored: Counter[str]
     rows: Rows = field(default_factory=Rows)
-    identities: dict[str, Identity] = field(default_factory=dict)
-    ignored: Counter[str] = field(default_factory=Counter)
+    signals: list[SignalPiece] = field(default_factory=list)
+    retractions: list[Retraction] = field(default_factory=list)
+    links: list[SubjectLink] = field(default_factory=list)
 
 
 def find(root: Path) -> list[Path]:
@@ -61,122 +78,129 @@ def parts(path: Path) -> list[Path]:
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
     """The rows, identities and rejections of one file, in batches of at most about ``BATCH_ROWS`` rows."""
     name = str(path.relative_to(context.root)) if path.is_relative_to(context.root) else path.name
-    reading = _Reading(
-        file=path.name if name == "." else name, context=context, folder=look_through(path, context.zone)
-    )
-    for item in items(path):
-        _take(item, reading)
-        if len(reading.rows.events) >= BATCH_ROWS:
+    file, folder = path.name if name == "." else name, look_through(path, context.zone)
+    reading = _begun(file, context, folder)
+    number = 0
+    for piece in pieces(path):
+        if isinstance(piece, Item):
+            if not piece.ordinary or _flooded(reading, [piece.raw or b""]):
+                _take(piece, reading)
+        else:
+            for index in _flooded(reading, piece):
+                for item in of_line(piece[index], "line", number + index + 1):
+                    _take(item, reading)
+            number += len(piece)
+        if len(reading.rows.events) + len(reading.flood) >= BATCH_ROWS:
             yield _batch(reading)
-            reading = _Reading(file=reading.file, context=context, folder=reading.folder)
+            reading = _begun(file, context, folder)
     yield _batch(reading)
+
+
+def _begun(file: str, context: ReadContext, folder: Folder) -> _Reading:
+    people, ignored = People(context=context, declared=folder.patients), Counter[str]()
+    flood = Flood(people=people, ignored=ignored)
+    return _Reading(file=file, context=context, folder=folder, people=people, flood=flood, ignored=ignored)
+
+
+def _flooded(reading: _Reading, raws: Sequence[bytes]) -> Sequence[int]:
+    """Which resources are left for the careful path: all of them at a strict site."""
+    return range(len(raws)) if reading.context.strict else reading.flood.take(raws)
 
 
 def _batch(reading: _Reading) -> SourceBatch:
     return SourceBatch(
-        events=reading.rows.table(),
-        identities=tuple(reading.identities.values()),
+        events=pa.concat_tables([reading.flood.table(), reading.rows.table()]),
+        identities=tuple(reading.people.met.values()),
+        signals=tuple(reading.signals),
         rejections=tuple(reading.rows.rejections),
         ignored=dict(reading.ignored),
+        retractions=tuple(reading.retractions),
+        links=tuple(reading.links),
     )
 
 
 def _take(item: Item, reading: _Reading) -> None:
-    if item.body is None:
-        _origin_reject(item, reading, Refusal(reason="unreadable", message=item.problem))
+    if item.skipped:
+        reading.ignored[item.skipped] += 1
         return
-    kind = item.body.get("resourceType")
-    reader = _READERS.get(kind) if isinstance(kind, str) else None
-    if reader is None:
-        if isinstance(kind, str):
-            reading.ignored[kind] += 1
-        else:
-            _origin_reject(
-                item, reading, Refusal(reason="invalid", message="JSON without a resourceType: no FHIR resource")
-            )
-        return
+    for outcome in _of_item(item, reading):
+        match outcome:
+            case Refusal():
+                reading.rows.reject(_origin(item, reading), outcome.reason, outcome.message)
+            case Ignored():
+                reading.ignored[outcome.kind] += 1
+            case Retraction():
+                reading.retractions.append(outcome)
+            case SubjectLink():
+                reading.links.append(outcome)
+            case SignalPiece():
+                reading.signals.append(outcome)
+            case _:
+                reading.rows.add(outcome, _origin(item, reading))
+
+
+def _of_item(item: Item, reading: _Reading) -> list[Outcome]:
+    if item.deleted:
+        return [withdrawals.deletion(item.deleted, item.moment, reading.context.zone, READERS)]
+    body = parsed(item)
+    if isinstance(body, str):
+        return [Refusal(reason="unreadable", message=body)]
+    kind = body.get("resourceType")
+    if not isinstance(kind, str):
+        return [Refusal(reason="invalid", message="JSON without a resourceType: no FHIR resource")]
+    if kind == "OperationOutcome":
+        return withdrawals.left_out(body)
+    if kind not in READERS:
+        return [Ignored(kind=kind)]
+    refusal = _judged(body, item, reading)
+    if refusal is not None:
+        return [refusal]
     try:
-        outcomes = _outcomes(item.body, reader, reading)
-    except _DOUBT as error:
-        outcomes = [_verdict(item.body, error)]
-    origin = _origin(item, reading)
-    for outcome in outcomes:
-        if isinstance(outcome, Refusal):
-            reading.rows.reject(origin, outcome.reason, outcome.message)
-        elif isinstance(outcome, Ignored):
-            reading.ignored[outcome.kind] += 1
-        else:
-            reading.rows.add(outcome, origin)
+        return _outcomes(as_r4(body, reading.folder.version(body)), READERS[kind], reading)
+    except BROKEN as error:
+        shape = f"{kind} of a shape this reader does not take ({type(error).__name__})"
+        found = verdict(body, reading.folder.version(body))
+        return [found or Refusal(reason="invalid", message=shape)]
+
+
+def _judged(body: Json, item: Item, reading: _Reading) -> Refusal | None:
+    """What is wrong with a resource before it is read; None where nothing is, as far as anyone looked."""
+    version, strict = reading.folder.version(body), reading.context.strict
+    if strict and item.raw is not None and twice_named(item.raw):
+        return Refusal(reason="invalid", message=f"{body['resourceType']}: an element stands there twice")
+    if strict or doubtful(body, version):
+        return verdict(body, version) or own_checks(body)
+    return own_checks(body)
 
 
 def _outcomes(body: Json, reader: Reader, reading: _Reading) -> list[Outcome]:
     """Everything one resource says, read to its end before any of it is kept."""
-    reference = _reference(body)
-    if reference is None:
-        return [Refusal(reason="no-subject", message=f"{body['resourceType']} about no Patient")]
-    identity = _identity(reference, reading)
-    if identity is None:
-        message = f"{body['resourceType']} refers to a Patient that its folder does not declare: send the Patient too"
-        return [Refusal(reason="unknown-subject", message=message)]
+    kind, people = body["resourceType"], reading.people
+    name = patient_id(body)
+    identity = None if name is None else people.identity(name)
     frame = Frame(
         context=reading.context,
         folder=reading.folder,
-        key=f"{body['resourceType']}/{body['id']}",
-        subject_id=identity.subject_id,
-        reference=reference,
+        key=f"{kind}/{body['id']}",
+        subject_id=-1 if identity is None else identity.subject_id,
+        reference=name or "",
         meta=body.get("meta") or {},
+        subject_of=people.subject,
     )
-    return list(reader(body, frame))
-
-
-def _reference(body: Json) -> str | None:
-    if body["resourceType"] == "Patient":
-        return str(body["id"])
-    subject = body.get("subject") or body.get("patient") or {}
-    reference = subject.get("reference")
-    if reference is None or not (reference.startswith("urn:uuid:") or "Patient/" in reference):
-        return None
-    return plain_id(reference)
-
-
-def _identity(reference: str, reading: _Reading) -> Identity | None:
-    """Who is meant; None for a subject that the source, which declares its subjects, does not declare."""
-    if reference in reading.identities:
-        return reading.identities[reference]
-    context, patients = reading.context, reading.folder.patients
-    identifier = patients.get(reference) or context.aliases.get(reference) or (None if patients else reference)
-    if identifier is None or (context.subjects is not None and identifier not in context.subjects):
-        return None
-    subject = context.subject(identifier)
-    identity = Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)
-    reading.identities[reference] = identity
-    if reference != identifier:  # later files may refer to the patient without declaring it again
-        alias = Identity(subject_id=subject, namespace=context.alias_namespace, identifier=reference)
-        reading.identities[f"{reference} "] = alias
-    return identity
-
-
-def _verdict(body: Json, error: Exception) -> Refusal:
-    """What the full validator says of a resource that the fast path could not take. Names places, never values."""
-    from fhir.resources.R4B import get_fhir_model_class
-    from pydantic import ValidationError
-
-    try:
-        get_fhir_model_class(body["resourceType"]).model_validate(body)
-    except ValidationError as problem:
-        places = sorted({".".join(str(part) for part in entry["loc"]) or "resource" for entry in problem.errors()})
-        return Refusal(reason="invalid", message=f"{body['resourceType']} breaks FHIR R4 at {', '.join(places[:5])}")
-    except (KeyError, TypeError, ValueError):
-        return Refusal(reason="invalid", message=f"{body['resourceType']} cannot be validated as FHIR R4")
-    return Refusal(
-        reason="invalid",
-        message=f"{body['resourceType']} of a shape this reader does not take ({type(error).__name__})",
-    )
+    withdrawn = withdrawals.entered_in_error(body, frame)
+    if identity is not None:
+        found = list(reader(body, frame))
+    elif name is None and kind == "Device":
+        found = [Ignored(kind="Device about no Patient")]
+    elif name is None:
+        found = [Refusal(reason="no-subject", message=f"{kind} about no Patient")]
+    else:
+        message = f"{kind} refers to a Patient that its folder does not declare: send the Patient too"
+        found = [Refusal(reason="unknown-subject", message=message)]
+    if withdrawn is None:
+        return found
+    return [withdrawn, *(one for one in found if not isinstance(one, Refusal | Ignored))]
 
 
 def _origin(item: Item, reading: _Reading) -> Origin:
-    return Origin(source=SOURCE, file=reading.file, record=item.record, original=item.original)
-
-
-def _origin_reject(item: Item, reading: _Reading, refusal: Refusal) -> None:
-    reading.rows.reject(_origin(item, reading), refusal.reason, refusal.message)
+    return Origin(source=SOURCE, file=reading.file, record=item.record, original=item.raw)

@@ -1,4 +1,4 @@
-"""FHIR Patients and Encounters: who is here, since when, in which bed."""
+"""FHIR Encounters: who is here, since when, in which bed. R5 ones come under their R4 names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.folder import plain_id
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal
-from clinical_jepa.sources.fhir.times import day_start
 from clinical_jepa.sources.rows import Fact
 
 # v3-ActCode classes of a patient who lies in the house; the others are visits
@@ -23,11 +22,10 @@ _STATUS = {
     "cancelled": "cancelled",
     "entered-in-error": "entered-in-error",
 }
-_GENDERS = {"female": "GENDER//F", "male": "GENDER//M"}
 
 
 def encounter(body: Json, frame: Frame) -> Iterator[Outcome]:
-    """Admission, beds and discharge of a stay in the house; one VISIT row for any other encounter."""
+    """Admission, beds, changes of class and discharge of a stay in the house; one VISIT row for any other encounter."""
     if body["status"] not in _STATUS:
         yield Refusal(reason="invalid", message="Encounter.status is none of FHIR's nine")
         return
@@ -39,38 +37,15 @@ def encounter(body: Json, frame: Frame) -> Iterator[Outcome]:
         yield Refusal(reason="no-time", message="an Encounter without period.start")
         return
     start = body["period"]["start"]
-    kind = body["class"]["code"]
+    kind = body["class"].get("code", "UNKNOWN")
     if kind not in _IN_HOUSE:
         yield _row(f"VISIT//{kind}", "", start, frame, status)
         return
     yield _row(f"HOSPITAL_ADMISSION//{kind}", "#admission", start, frame, status)
     yield from _beds(body, frame, status)
+    yield from _classes(body, frame, status)
     if body["status"] == "finished" and "end" in body["period"]:
         yield _row(f"HOSPITAL_DISCHARGE//{_disposition(body)}", "#discharge", body["period"]["end"], frame, status)
-
-
-def patient(body: Json, frame: Frame) -> Iterator[Outcome]:
-    """Sex, birth and death. The first two are known since the first encounter, as nothing else says when."""
-    known = _registered(body, frame)
-    code = _GENDERS.get(body.get("gender", ""))
-    if known is None:
-        yield Refusal(
-            reason="no-time", message="nothing tells since when this Patient is known: no encounter, no lastUpdated"
-        )
-        return
-    if code is not None:
-        yield _static(code, "#gender", None, known, frame)
-    if "birthDate" in body:
-        yield _static("MEDS_BIRTH", "#birth", day_start(body["birthDate"], frame.context.zone), known, frame)
-    if "deceasedDateTime" in body:
-        yield _row("MEDS_DEATH", "#death", body["deceasedDateTime"], frame, "final")
-
-
-def _registered(body: Json, frame: Frame) -> tuple[int, str] | None:
-    if body.get("id") in frame.folder.first_seen:
-        return frame.folder.first_seen[body["id"]], "assumed"
-    updated = frame.meta.get("lastUpdated")
-    return None if updated is None else (frame.instant(updated), "last-updated")
 
 
 def _beds(body: Json, frame: Frame, status: str) -> Iterator[Outcome]:
@@ -81,6 +56,15 @@ def _beds(body: Json, frame: Frame, status: str) -> Iterator[Outcome]:
         bed = place.get("display") or plain_id(place["reference"])
         start = (entry.get("period") or {}).get("start") or body["period"]["start"]
         yield _row("TRANSFER_TO", f"#bed#{start}", start, frame, status, bed)
+
+
+def _classes(body: Json, frame: Frame, status: str) -> Iterator[Outcome]:
+    """What the patient was before, e.g. an emergency that was then admitted."""
+    for entry in body.get("classHistory", ()):
+        start = entry["period"].get("start")
+        if start is not None:
+            kind = entry["class"].get("code", "UNKNOWN")
+            yield _row(f"ENCOUNTER_CLASS//{kind}", f"#class#{start}", start, frame, status)
 
 
 def _disposition(body: Json) -> str:
@@ -100,17 +84,7 @@ def _row(code: str, part: str, moment: str, frame: Frame, status: str, text: str
         available_time=available,
         available_basis=basis,
         text=text,
-        encounter_id=frame.key.partition("/")[2] if frame.key.startswith("Encounter/") else None,
+        encounter_id=frame.key.partition("/")[2],
         status=status,
-    )
-
-
-def _static(code: str, part: str, time: int | None, known: tuple[int, str], frame: Frame) -> Fact:
-    return Fact(
-        key=frame.key + part,
-        subject_id=frame.subject_id,
-        code=code,
-        time=time,
-        available_time=known[0],
-        available_basis=known[1],
+        record=frame.key,
     )

@@ -2,32 +2,85 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from clinical_jepa.records.instant import to_us
+from clinical_jepa.records.instant import SECOND, to_us
+
+_FEW = 1 << 10  # different times kept in memory: few enough for a processor's own
+_MANY = 1 << 16  # different pieces of times kept in memory
+_WHOLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DAY = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
 
 
 @lru_cache(maxsize=4096)  # a charting round shares its time
 def instant(text: str, zone: ZoneInfo) -> int:
     """Microseconds UTC of a dateTime or instant; a date, month or year alone counts from its end, in the site's zone.
 
-    What is only said to have happened on a day is not known before that day is over. ``ValueError`` for anything else,
-    a time without an offset included.
+    What is only said to have happened on a day is not known before that day is over. A leap second is the second after it.
+    ``ValueError`` for anything else, a time without an offset or without seconds included: FHIR has none.
+    ``OverflowError`` for what lies outside the years 1 to 9999 in UTC.
     """
     if "T" in text:
-        return to_us(datetime.fromisoformat(text))
+        if not _WHOLE.fullmatch(text):
+            raise ValueError("a time must have seconds and an offset")
+        if text[17:19] == "60":
+            return to_us(datetime.fromisoformat(f"{text[:17]}59{text[19:]}").astimezone(UTC)) + SECOND
+        return to_us(datetime.fromisoformat(text).astimezone(UTC))
     return _midnight(_after(text), zone)
 
 
 def day_start(text: str, zone: ZoneInfo) -> int:
     """The first instant of a date, month or year (a birth date), in the site's zone."""
+    if not _DAY.fullmatch(text):
+        raise ValueError("a date is written YYYY, YYYY-MM or YYYY-MM-DD")
     padded = text + "-01-01"[len(text) - 4 :] if len(text) < 10 else text
     return _midnight(date.fromisoformat(padded), zone)
 
 
+def quick_instant(text: str) -> tuple[int, str]:
+    """``instant`` of a dateTime with an offset, as a number and as its digits, out of pieces met before."""
+    if text in met:
+        return met[text]
+    if text[10:11] != "T":
+        raise ValueError("a date alone is no instant")
+    try:
+        moment = _days[text[:10]] + _clocks[text[11:19]] + _tails[text[19:]]
+    except KeyError:
+        moment = _learned(text)
+    if len(met) >= _FEW:
+        met.clear()
+    met[text] = moment, str(moment)
+    return met[text]
+
+
+met: dict[str, tuple[int, str]] = {}  # a charting round shares its time: who reads many looks here first
+_days: dict[str, int] = {}
+_clocks: dict[str, int] = {}
+_tails: dict[str, int] = {}
+_UTC = ZoneInfo("UTC")
+
+
+def _learned(text: str) -> int:
+    whole = instant(text, _UTC)  # refuses what is no instant before any piece of it is kept
+    if not "1000" < text[:4] < "9000":  # pieces do not see the ends of the calendar
+        return whole
+    for pieces, piece, moment in (
+        (_days, text[:10], f"{text[:10]}T00:00:00Z"),
+        (_clocks, text[11:19], f"1970-01-01T{text[11:19]}Z"),
+        (_tails, text[19:], f"1970-01-01T00:00:00{text[19:]}"),
+    ):
+        if len(pieces) >= _MANY:
+            pieces.clear()
+        pieces[piece] = instant(moment, _UTC)
+    return whole
+
+
 def _after(text: str) -> date:
+    if not _DAY.fullmatch(text):
+        raise ValueError("a date is written YYYY, YYYY-MM or YYYY-MM-DD")
     if len(text) == 4:
         return date(int(text) + 1, 1, 1)
     if len(text) == 7:

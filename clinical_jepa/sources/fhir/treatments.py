@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, encounter_of
 from clinical_jepa.sources.fhir.mapping import code_of, label_of
+from clinical_jepa.sources.fhir.observations import number
 from clinical_jepa.sources.rows import Fact
 
 _STATUS = {
@@ -54,15 +55,15 @@ def _dose(code: str, end: str, dose: Json, body: Json, frame: Frame) -> Outcome:
         return Ignored(kind="MedicationAdministration dose not complete")
     if "code" not in dose:
         return Refusal(reason="no-unit", message=f"{code}: a dose without a UCUM unit code")
-    return _row(code, "#dose", end, (dose["value"] + 0.0, dose["code"]), body, frame)
+    return _row(code, "#dose", end, (number(dose["value"]), dose["code"]), body, frame)
 
 
 def _rate(dosage: Json) -> tuple[float | None, str | None] | None:
     if "rateQuantity" in dosage:
-        return dosage["rateQuantity"]["value"] + 0.0, dosage["rateQuantity"].get("code")
+        return number(dosage["rateQuantity"]["value"]), dosage["rateQuantity"].get("code")
     if "rateRatio" in dosage:
         above, below = dosage["rateRatio"]["numerator"], dosage["rateRatio"]["denominator"]
-        return above["value"] / below.get("value", 1), f"{above['code']}/{below['code']}"
+        return number(above["value"]) / number(below.get("value", 1)), f"{above['code']}/{below['code']}"
     return None
 
 
@@ -99,4 +100,5 @@ def _row(
         text=label_of(body["medicationCodeableConcept"]),
         encounter_id=encounter_of(body),
         status=status,
+        record=frame.key,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,10 @@ def read(path: Path, **options: Any) -> SourceBatch:
         events=pa.concat_tables([batch.events for batch in batches]),
         identities=tuple(one for batch in batches for one in batch.identities),
         rejections=tuple(one for batch in batches for one in batch.rejections),
-        ignored={kind: count for batch in batches for kind, count in batch.ignored.items()},
+        ignored=dict(sum((Counter(batch.ignored) for batch in batches), Counter())),
+        signals=tuple(one for batch in batches for one in batch.signals),
+        retractions=tuple(one for batch in batches for one in batch.retractions),
+        links=tuple(one for batch in batches for one in batch.links),
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.fhir import reader
+from clinical_jepa.sources.fhir import files, reader
 from tests.sources.fhir.builders import EXAMPLES, facts, observation, quantity, read, write
 
 LINES = [line for line in (EXAMPLES / "ward" / "Observation.ndjson").read_bytes().splitlines() if line]
@@ -87,6 +87,7 @@ def test_gzip_and_plain_files_give_the_same_rows(tmp_path: Path) -> None:
 
 def test_a_long_file_comes_in_batches(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(reader, "BATCH_ROWS", 10)
+    monkeypatch.setattr(files, "CHUNK", 5)
     path = write(tmp_path, "Observation.ndjson", *(observation(f"o{number}") for number in range(25)))
     sizes = [batch.events.num_rows for batch in reader.read(path, ReadContext(root=tmp_path))]
     assert sizes == [10, 10, 5]

@@ -112,7 +112,8 @@ def test_versions_are_rows_of_the_same_fact(
     [
         ({"status": "registered"}, "Observation registered, no result yet"),
         ({"valueQuantity": None, "dataAbsentReason": {"text": "unknown"}}, "Observation without a value"),
-        ({"valueQuantity": None, "valueSampledData": {}}, "Observation.valueSampledData"),
+        ({"valueQuantity": None, "valueSampledData": {}}, "Observation.valueSampledData of an unlisted channel"),
+        ({"focus": [{"reference": "Patient/p2"}]}, "Observation of another focus"),
     ],
 )
 def test_no_row_where_there_is_no_value(fields: dict[str, Any], kind: str, tmp_path: Path) -> None:

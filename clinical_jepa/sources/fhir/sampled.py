@@ -1,0 +1,158 @@
+"""FHIR SampledData as waveform pieces of at most 60 s: value = sample x factor + origin, as the standard has it.
+
+Nothing is guessed: no unit on ``origin`` is a refusal, and so are values that lie beyond the limits which the resource states
+itself (there are senders who mean (sample - origin) x factor). E, L and U are no values: NaN.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from clinical_jepa.records.batch import SignalPiece
+from clinical_jepa.records.events import RETRACTED
+from clinical_jepa.records.instant import MINUTE, SECOND
+from clinical_jepa.sources.fhir.files import Json
+from clinical_jepa.sources.fhir.frame import SOURCE, Frame, Ignored, Outcome, Refusal
+from clinical_jepa.sources.fhir.mapping import canonical_names
+from clinical_jepa.vocabulary.identity import content_id
+from clinical_jepa.vocabulary.tables import cached, rows
+from clinical_jepa.vocabulary.units import conversion
+
+_NO_VALUE = ("E", "L", "U")
+_TOKEN = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?|[ELU]", re.ASCII)
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_GOOD = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """What a coding of a waveform stands for. ``unit`` None: any unit is taken, as the scale is arbitrary."""
+
+    name: str
+    unit: str | None
+    low: float
+    high: float
+
+
+def pieces(holder: Json, body: Json, frame: Frame, when: tuple[int, str]) -> Iterator[Outcome]:
+    """The waveform of an Observation or of one component; no row where its channel is not listed."""
+    found = _channel(holder["code"])
+    if found is None or when[1] in RETRACTED:
+        yield Ignored(kind="Observation.valueSampledData" + (" withdrawn" if found else " of an unlisted channel"))
+        return
+    start = (
+        body.get("effectiveDateTime")
+        or body.get("effectiveInstant")
+        or (body.get("effectivePeriod") or {}).get("start")
+    )
+    if start is None or "T" not in start:
+        yield Refusal(reason="no-time", message=f"{found.name}: a waveform needs the instant of its first sample")
+        return
+    data = holder["valueSampledData"]
+    read = _samples(data, found)
+    if isinstance(read, Refusal | Ignored):
+        yield read
+        return
+    samples, unit = read
+    step = _step(data)
+    if step is None:
+        yield Refusal(reason="unknown-unit", message=f"{found.name}: an interval that is no time above 0")
+        return
+    yield from _cut(samples, step, (found, unit), body, frame, frame.instant(start))
+
+
+def _samples(data: Json, found: Channel) -> tuple[np.ndarray, str] | Refusal | Ignored:
+    """Float32 physical values in the channel's unit, and that unit."""
+    if data.get("dimensions", 1) != 1 or "offsets" in data or "codeMap" in data:
+        return Ignored(kind="Observation.valueSampledData of several dimensions, uneven or coded")
+    tokens = str(data.get("data", "")).split()
+    if not tokens or not all(_TOKEN.fullmatch(token) for token in tokens):
+        return Refusal(reason="invalid", message=f"{found.name}: SampledData.data is no list of decimals, E, L and U")
+    unit = data["origin"].get("code")
+    if unit is None:
+        return Refusal(reason="no-unit", message=f"{found.name}: SampledData.origin without a UCUM unit code")
+    factors = (1.0, 0.0) if found.unit is None else conversion(unit, found.unit)
+    if factors is None:
+        return Refusal(reason="unknown-unit", message=f"{found.name}: no certain conversion to {found.unit}")
+    raw = np.array([np.nan if token in _NO_VALUE else float(token) for token in tokens])
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = raw * data.get("factor", 1) + data["origin"]["value"]
+        if _beyond(values, data):
+            return Refusal(
+                reason="implausible",
+                message=f"{found.name}: sample x factor + origin lies beyond the limits the SampledData states itself; "
+                "where (sample - origin) x factor is meant, the sender must mend origin",
+            )
+        return (values * factors[0] + factors[1]).astype(np.float32), found.unit or unit
+
+
+def _beyond(values: np.ndarray, data: Json) -> bool:
+    low, high = data.get("lowerLimit", -np.inf), data.get("upperLimit", np.inf)
+    finite = values[~np.isnan(values)]
+    return bool(((finite < low) | (finite > high) | np.isinf(finite)).any())
+
+
+def _step(data: Json) -> float | None:
+    """Seconds between samples: R4 has milliseconds, R5 names the unit."""
+    unit = _SECONDS.get(data.get("intervalUnit", "")) if "interval" in data else _SECONDS["ms"]
+    count = data.get("interval", data.get("period"))
+    if unit is None or isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count * unit <= 60:
+        return None
+    return count * unit
+
+
+def _cut(
+    samples: np.ndarray, step: float, what: tuple[Channel, str], body: Json, frame: Frame, start: int
+) -> Iterator[SignalPiece]:
+    found, unit = what
+    length = max(1, int(60 / step))
+    for first in range(0, len(samples), length):
+        part = samples[first : first + length]
+        time = start + round(first * step * SECOND)
+        end = time + min(round(len(part) * step * SECOND), MINUTE)
+        available, basis = frame.known(end, reported=body.get("issued"), kind="monitor")
+        share, reason = _quality(part, found)
+        digest = hashlib.blake2b(part.tobytes(), digest_size=16).hexdigest()
+        yield SignalPiece(
+            subject_id=frame.subject_id,
+            channel=found.name,
+            time=time,
+            available_time=available,
+            available_basis=basis,
+            rate_hz=1 / step,
+            unit=unit,
+            quality=share,
+            quality_reason=reason,
+            samples=part,
+            source=f"{SOURCE}:waveforms",
+            event_id=content_id(frame.subject_id, found.name, time, 1 / step, digest),
+        )
+
+
+def _quality(samples: np.ndarray, found: Channel) -> tuple[float, str | None]:
+    missing = float(np.isnan(samples).mean())
+    outside = float(((samples < found.low) | (samples > found.high)).mean())
+    share = 1.0 - missing - outside
+    return share, None if share >= _GOOD else "missing" if missing >= outside else "out-of-range"
+
+
+def _channel(concept: Json) -> Channel | None:
+    return next((_table()[name] for name in canonical_names(concept) if name in _table()), None)
+
+
+@cached
+def _table() -> dict[tuple[str, str], Channel]:
+    return {
+        (row["system"], row["code"]): Channel(
+            name=row["channel"],
+            unit=row["unit"] or None,
+            low=float(row["low"] or "-inf"),
+            high=float(row["high"] or "inf"),
+        )
+        for row in rows("fhir_channels.csv", "system", "code")
+    }

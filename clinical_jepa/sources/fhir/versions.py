@@ -1,0 +1,104 @@
+"""R4 (with R4B) and R5 told apart, and R5 resources under their R4 names, so that readers know one version only.
+
+A server's CapabilityStatement decides where there is one; else the shape does. What is alike in both is read as R4.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal
+
+from clinical_jepa.sources.fhir.files import Json
+from clinical_jepa.vocabulary.tables import schemas
+
+Version = Literal["R4", "R5"]  # R4B counts as R4: what is read here is alike in both
+
+_R5_ENCOUNTER = {"on-hold": "onleave", "discharged": "finished", "completed": "finished", "discontinued": "finished"}
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "Encounter": {"actualPeriod": "period", "admission": "hospitalization"},
+    # the standard itself spells it with one r
+    "MedicationAdministration": {"occurenceDateTime": "effectiveDateTime", "occurencePeriod": "effectivePeriod"},
+    "Procedure": {"occurrenceDateTime": "performedDateTime", "occurrencePeriod": "performedPeriod"},
+}
+
+
+def declared(statement: Json) -> Version | None:
+    """The version that a CapabilityStatement names; None where it names none of those read here."""
+    number = str(statement.get("fhirVersion", ""))
+    return "R5" if number.startswith("5.") else "R4" if number.startswith("4.") else None
+
+
+def version_of(body: Json, said: Version | None = None) -> Version:
+    """Which version a resource is written in."""
+    if said is not None:
+        return said
+    kind = body.get("resourceType")
+    names = fields().get(kind, {}) if isinstance(kind, str) else {}
+    only = {names.get(name) for name in body}
+    if "R4" in only and "R5" not in only:
+        return "R4"
+    return "R5" if "R5" in only or _looks_r5(body) else "R4"
+
+
+def as_r4(body: Json, version: Version) -> Json:
+    """The resource under R4's names and shapes, as far as it is read here; itself where it is R4."""
+    if version == "R4":
+        return body
+    kind = body.get("resourceType")
+    renamed = _RENAMED.get(kind, {}) if isinstance(kind, str) else {}
+    out = {renamed.get(name, name): content for name, content in body.items()}
+    if isinstance(medication := out.get("medication"), dict) and "concept" in medication:
+        out["medicationCodeableConcept"] = medication["concept"]
+    match kind:
+        case "Encounter":
+            out["class"] = _first(out.get("class"), "coding")
+            if isinstance(out.get("status"), str):
+                out["status"] = _R5_ENCOUNTER.get(out["status"], out["status"])
+        case "ServiceRequest" if isinstance(out.get("code"), dict):
+            out["code"] = out["code"].get("concept", out["code"])
+        case "ImagingStudy":
+            out["series"] = [_series(series) for series in out.get("series", ())]
+            out["modality"] = [_first([one], "coding") for one in out.get("modality", ())]
+        case "DocumentReference" if isinstance(out.get("context"), list):
+            out["encounter"] = next(iter(out.pop("context")), None)
+    return out
+
+
+@cache
+def fields() -> dict[str, dict[str, str]]:
+    """By resource: its elements, and in which version they stand (``R4``, ``R5`` or ``both``)."""
+    found: dict[str, dict[str, str]] = {}
+    with (schemas() / "codes" / "fhir_fields.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["resource"], {})[row["field"]] = row["version"]
+    return found
+
+
+def _looks_r5(body: Json) -> bool:
+    kind = body.get("resourceType")
+    if kind == "Encounter":
+        return isinstance(body.get("class"), list) or body.get("status") in _R5_ENCOUNTER
+    if kind == "ServiceRequest":
+        return isinstance(body.get("code"), dict) and "concept" in body["code"]
+    if kind == "DocumentReference":
+        return isinstance(body.get("context"), list)
+    if kind == "ImagingStudy":
+        series = body.get("series")
+        first = series[0] if isinstance(series, list) and series else None
+        modality = first.get("modality") if isinstance(first, dict) else None
+        return isinstance(modality, dict) and "coding" in modality
+    return False
+
+
+def _series(series: Json) -> Json:
+    return series | {"modality": _first([series["modality"]], "coding")} if "modality" in series else series
+
+
+def _first(concepts: object, inside: str) -> Json:
+    """The first coding of the first concept; empty where there is none."""
+    for concept in concepts if isinstance(concepts, list) else ():
+        for coding in concept.get(inside, ()):
+            return dict(coding)
+    return {}
