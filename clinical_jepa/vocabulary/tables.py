@@ -19,7 +19,7 @@ from clinical_jepa.records.errors import BadRequest
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _F = TypeVar("_F", bound=Callable[..., Any])
-_kept: list[Any] = []
+_forget: list[Callable[[], None]] = []
 _site: list[Path] = []  # at most one
 
 
@@ -51,10 +51,15 @@ def cached_up_to(most: int | None) -> Callable[[_F], _F]:
 
     def decorated(function: _F) -> _F:
         kept = functools.lru_cache(maxsize=most)(function)
-        _kept.append(kept)
+        _forget.append(kept.cache_clear)
         return cast("_F", kept)
 
     return decorated
+
+
+def when_changed(forget: Callable[[], None]) -> None:
+    """Call this whenever other tables are put into use: for what is remembered of them in other ways than ``cached``."""
+    _forget.append(forget)
 
 
 def site_folder() -> Path | None:
@@ -69,8 +74,8 @@ def put_into_use(folder: Path | None) -> None:
     """
     if folder != site_folder():
         _site[:] = [] if folder is None else [folder]
-        for kept in _kept:
-            kept.cache_clear()
+        for forget in _forget:
+            forget()
 
 
 def rows(name: str, *key: str) -> list[Row]:

@@ -17,7 +17,7 @@ from clinical_jepa.vocabulary import site, tables
 from clinical_jepa.vocabulary.codes import by_code, by_name, code_map_hash, codes
 from clinical_jepa.vocabulary.units import conversion, ucum_of
 from clinical_jepa.wiring import road
-from tests.sources.fhir.builders import read
+from tests.sources.fhir.builders import observation, quantity, read, write
 
 HEAD = {
     "units.csv": "from,to,factor,offset\n",
@@ -193,3 +193,16 @@ def test_every_source_reads_its_code_tables_with_the_sites_rows() -> None:
         path for path in sorted((package / "sources").rglob("*.py")) if '"codes"' in path.read_text(encoding="utf-8")
     ]
     assert past == [], "read code tables by vocabulary.tables.rows(name, *key)"
+
+
+def test_what_the_fast_path_remembers_of_a_coding_goes_with_the_tables(tmp_path: Path) -> None:
+    body = observation("o1", valueQuantity=quantity(72.0, "/min"))
+
+    def code() -> list[str]:
+        return read(write(tmp_path, "Observation.ndjson", body)).events["code"].to_pylist()
+
+    assert code() == ["LOINC//8867-4"]
+    site.use(folder(tmp_path, fhir="LOINC,8867-4,LOINC//8889-8,pulse by another device\n"))
+    assert code() == ["LOINC//8889-8"]
+    site.use(None)
+    assert code() == ["LOINC//8867-4"]

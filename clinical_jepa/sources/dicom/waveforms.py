@@ -7,13 +7,11 @@ is no later time and no measurement of its own: it is counted, not stored.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +22,7 @@ from clinical_jepa.sources.availability import availability
 from clinical_jepa.sources.dicom.opening import Refused
 from clinical_jepa.sources.dicom.times import acquired, created_time
 from clinical_jepa.vocabulary.identity import content_id
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import cached, rows
 from clinical_jepa.vocabulary.units import conversion
 
 if TYPE_CHECKING:
@@ -148,10 +146,9 @@ def _name(channel: Dataset) -> tuple[str, int] | None:
     return None if said is None else next(pair for pair in _table().values() if pair[0] == said[1])
 
 
-@cache
+@cached
 def _table() -> dict[str, tuple[str, int]]:
-    with (schemas() / "codes" / "dicom_leads.csv").open(encoding="utf-8", newline="") as file:
-        return {row["number"]: (row["lead"], int(row["rank"])) for row in csv.DictReader(file)}
+    return {row["number"]: (row["lead"], int(row["rank"])) for row in rows("dicom_leads.csv", "number")}
 
 
 def _pieces(leads: list[_Lead], identity: Identity, context: ReadContext, created: int | None) -> Iterator[SignalPiece]:

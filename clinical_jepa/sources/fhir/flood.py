@@ -29,6 +29,7 @@ from clinical_jepa.sources.fhir.people import People, referred
 from clinical_jepa.sources.fhir.times import met, quick_instant
 from clinical_jepa.sources.fhir.validation import LONGEST_ID
 from clinical_jepa.vocabulary.codes import by_code
+from clinical_jepa.vocabulary.tables import when_changed
 from clinical_jepa.vocabulary.units import conversion
 
 _MANY = 1 << 16  # different codings and references kept in memory
@@ -292,6 +293,7 @@ def _plan(codings: Sequence[_Coding], quantity: _Quantity) -> _Plan | None:
 
 
 _plans: dict[tuple[Any, ...] | None, _Plan] = {}
+when_changed(_plans.clear)
 
 
 def _planned(key: tuple[Any, ...], codings: Sequence[_Coding], quantity: _Quantity) -> _Plan | None:

@@ -5,13 +5,11 @@ A server's CapabilityStatement decides where there is one; else the shape does. 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
-from functools import cache
 from typing import Literal
 
 from clinical_jepa.sources.fhir.files import Json
-from clinical_jepa.vocabulary.tables import schemas
+from clinical_jepa.vocabulary.tables import cached, rows
 
 Version = Literal["R4", "R5"]  # R4B counts as R4: what is read here is alike in both
 
@@ -66,13 +64,12 @@ def as_r4(body: Json, version: Version) -> Json:
     return out
 
 
-@cache
+@cached
 def fields() -> dict[str, dict[str, str]]:
     """By resource: its elements, and in which version they stand (``R4``, ``R5`` or ``both``)."""
     found: dict[str, dict[str, str]] = {}
-    with (schemas() / "codes" / "fhir_fields.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            found.setdefault(row["resource"], {})[row["field"]] = row["version"]
+    for row in rows("fhir_fields.csv", "resource", "field"):
+        found.setdefault(row["resource"], {})[row["field"]] = row["version"]
     return found
 
 
