@@ -42,7 +42,7 @@ def _reader(kind: Kind) -> Reader:
 
             return fhir
         case "mimic3":
-            from clinical_jepa.sources.tables import reader as tables
+            from clinical_jepa.sources.tables.mimic3 import reader as tables
 
             return tables
         case "wfdb":

@@ -12,11 +12,11 @@ from clinical_jepa.ingest import IngestReport, ingest
 from clinical_jepa.records.batch import Mode
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.fhir import reader as fhir
-from clinical_jepa.sources.tables import reader as tables
+from clinical_jepa.sources.tables.mimic3 import reader as tables
 from clinical_jepa.store.events import Store
 
 WARD = Path(fhir.__file__).parent / "examples" / "ward"
-MIMIC = Path(tables.__file__).parent / "examples" / "mimic3"
+MIMIC = Path(tables.__file__).parent / "examples"
 NOON = 1_800_000_000_000_000  # 2027-01-15, after everything in the ward example
 LONG_AFTER = 2**52
 

@@ -13,11 +13,11 @@ from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import DELAYS, ReadContext
 from clinical_jepa.sources.fhir import reader as fhir
-from clinical_jepa.sources.tables import reader as tables
+from clinical_jepa.sources.tables.mimic3 import reader as tables
 from clinical_jepa.sources.wfdb import reader as wfdb
 
 FHIR = Path(fhir.__file__).parent / "examples"
-MIMIC = Path(tables.__file__).parent / "examples" / "mimic3"
+MIMIC = Path(tables.__file__).parent / "examples"
 MASTER = "p000123-2026-01-05-09-12/2 1 62.5 1000\np1_0001 500\n~ 100\np1_0002 400\n"
 
 
@@ -39,7 +39,7 @@ def mixed(tmp_path: Path) -> Path:
 
 def test_units_come_by_kind_then_by_path(mixed: Path) -> None:
     found = catalog.find(mixed)
-    assert [one.kind for one in found] == ["fhir"] * 7 + ["mimic3"] * 10 + ["wfdb"] + ["dicom"]
+    assert [one.kind for one in found] == ["fhir"] * 7 + ["mimic3"] * 11 + ["wfdb"] + ["dicom"]
     assert len({one.path for one in found}) == len(found)
 
 

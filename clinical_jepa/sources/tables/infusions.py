@@ -1,71 +1,95 @@
-"""INPUTEVENTS of both charting systems: rates of vasopressors, amounts of crystalloids."""
+"""Infusions of both charting systems: rates of vasopressors, amounts of crystalloids."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
-from clinical_jepa.sources.tables.files import RAW, instants
-from clinical_jepa.sources.tables.mapping import Item, items, unit_of
-from clinical_jepa.sources.tables.under_way import Content, Row, UnderWay
+from clinical_jepa.sources.tables.candidates import Run, Shape, candidates
+from clinical_jepa.sources.tables.shapes import at, lines_of, mapped, number, stated
 
-_COMMON = ("row_id", "subject_id", "hadm_id", "itemid", "amount", "amountuom", "rate", "rateuom", "storetime")
+_ENDED = ("FinishedRunning", "Stopped", "Paused")  # "Changed", "ChangeDose/Rate" go on with another rate
+_STOPPED = ("Stopped", "D/C'd")
+_COMMON = ("subject_id", "hadm_id", "itemid", "amount", "amountuom", "rate", "rateuom", "storetime")
 NEEDED_MV = (*_COMMON, "starttime", "endtime", "statusdescription")
 NEEDED_CV = (*_COMMON, "charttime", "stopped")
-_ENDED = ("FinishedRunning", "Stopped", "Paused")  # "Changed" goes on with another rate
-_STOPPED = ("Stopped", "D/C'd")
+_GOES_ON = ["subject_id", "code", "starttime"]
 
 
-def read_mv(frame: pl.DataFrame, under_way: UnderWay) -> None:
-    """MetaVision: intervals. A rate counts from its start, 0 from an end that no further rate follows."""
-    mapped = _mapped(frame, under_way)
-    valid = mapped.filter(pl.col("statusdescription").ne_missing("Rewritten"))
-    under_way.ignore("rewritten, superseded by another row", mapped.height - valid.height)
-    known = items(under_way.table)
-    rows = _numbers(valid, ("starttime", "endtime", "storetime"), under_way).to_dicts()
-    starts = {
-        (row["subject_id"], known[row["itemid"]].code, row["starttime"]) for row in rows if row["rate"] is not None
-    }
-    for row in rows:
-        item = known[row["itemid"]]
-        if item.column == "amount":
-            _number(row, item, row["endtime"], under_way)
-            continue
-        _number(row, item, row["starttime"], under_way)
-        goes_on = (row["subject_id"], item.code, row["endtime"]) in starts
-        if row["rate"] and row["statusdescription"] in _ENDED and not goes_on:
-            content = Content(value=0.0, unit=unit_of(item, row["rateuom"]), part="#end")
-            under_way.keep(row, item.code, row["endtime"], stored=row["storetime"], content=content)
+def starts(frames: Iterator[pl.DataFrame], items: pl.DataFrame) -> pl.DataFrame:
+    """Where a rate begins, of the whole table: a rate that another follows at once does not end at 0."""
+    known = items.select(pl.col("item").alias("itemid"), "code")
+    found = [
+        frame.filter(_valid() & number(pl.col("rate")).is_not_null()).join(known, on="itemid").select(_GOES_ON).unique()
+        for frame in frames
+    ]
+    empty = pl.DataFrame(schema=dict.fromkeys(_GOES_ON, pl.String))
+    return pl.concat([empty, *found]).unique()
 
 
-def read_cv(frame: pl.DataFrame, under_way: UnderWay) -> None:
+def _valid() -> pl.Expr:
+    return pl.col("statusdescription").ne_missing("Rewritten")
+
+
+def intervals(part: str = "") -> Shape:
+    """MetaVision. A rate counts from its start; an amount is the total up to its end."""
+
+    def shape(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
+        valid, rewritten = lines_of(frame, _valid(), "rewritten, superseded by another row")
+        rows, outside = mapped(valid, run, "itemid")
+        if part:
+            return _ends(rows, run, part)
+        of_amount = pl.col("column") == "amount"
+        time = pl.when(of_amount).then(at("endtime")(run)).otherwise(at("starttime")(run))
+        return pl.concat([_numbers(rows, run, time), outside, rewritten])
+
+    return shape
+
+
+def _ends(rows: pl.DataFrame, run: Run, part: str) -> pl.DataFrame:
+    """0 from an end that no further rate follows."""
+    assert run.looked is not None
+    following = run.looked.rename({"starttime": "endtime"})
+    rate = number(pl.col("rate"))
+    ended = (pl.col("column") == "rate") & (rate > 0) & pl.col("statusdescription").is_in(_ENDED)
+    rows = rows.filter(ended.fill_null(False)).join(
+        following, on=["subject_id", "code", "endtime"], how="anti", nulls_equal=True, maintain_order="left"
+    )
+    return candidates(
+        rows,
+        part=part,
+        code=pl.col("code"),
+        time=at("endtime")(run),
+        reported=at("storetime")(run),
+        value=pl.lit(0.0),
+        unit=stated("rateuom"),
+    )
+
+
+def points(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
     """CareVue: points in time. A row that says stopped is a rate of 0; an amount is the total up to its time."""
-    known = items(under_way.table)
-    for row in _numbers(_mapped(frame, under_way), ("charttime", "storetime"), under_way).iter_rows(named=True):
-        item = known[row["itemid"]]
-        stopped = item.column == "rate" and row["stopped"] in _STOPPED
-        _number({**row, "rate": 0.0} if stopped else row, item, row["charttime"], under_way)
+    rows, outside = mapped(frame, run, "itemid")
+    stopped = (pl.col("column") == "rate") & pl.col("stopped").is_in(_STOPPED)
+    rows = rows.with_columns(pl.when(stopped.fill_null(False)).then(pl.lit("0")).otherwise("rate").alias("rate"))
+    return pl.concat([_numbers(rows, run, at("charttime")(run)), outside])
 
 
-def _number(row: Row, item: Item, time: int | None, under_way: UnderWay) -> None:
-    value = row[item.column]
-    if value is None:
-        under_way.ignore(f"mapped item without {item.column}")
-        return
-    content = Content(value=value, unit=unit_of(item, row[f"{item.column}uom"]))
-    under_way.keep(row, item.code, time, stored=row["storetime"], delay="treatment", content=content)
-
-
-def _mapped(frame: pl.DataFrame, under_way: UnderWay) -> pl.DataFrame:
-    mapped = frame.filter(pl.col("itemid").is_in(list(items(under_way.table))))
-    under_way.ignore("item not in the code map", frame.height - mapped.height)
-    return mapped
-
-
-def _numbers(frame: pl.DataFrame, times: tuple[str, ...], under_way: UnderWay) -> pl.DataFrame:
-    texts = [name for name in ("stopped", "statusdescription") if name in frame.columns]
-    chosen = frame.select(*_COMMON, *(time for time in times if time not in _COMMON), *texts, RAW)
-    return chosen.with_columns(
-        pl.col("amount", "rate").cast(pl.Float64, strict=False),
-        pl.col("amountuom", "rateuom").str.strip_chars(),
-        *instants(under_way.context.zone, *times),
+def _numbers(rows: pl.DataFrame, run: Run, time: pl.Expr) -> pl.DataFrame:
+    of_amount = pl.col("column") == "amount"
+    cell = pl.when(of_amount).then("amount").otherwise("rate")
+    read = number(cell)
+    return candidates(
+        rows,
+        code=pl.col("code"),
+        time=time,
+        reported=at("storetime")(run),
+        delay=run.delay("treatment"),
+        value=read,
+        unit=pl.when(of_amount).then(stated("amountuom")).otherwise(stated("rateuom")),
+        why=pl.when(cell.is_null()).then(pl.concat_str(pl.lit("mapped item without "), "column")),
+        reason=pl.when(cell.is_not_null() & read.is_null()).then(pl.lit("invalid")),
+        message=pl.when(cell.is_not_null() & read.is_null()).then(
+            pl.lit(f"{run.table}: the number's column holds no number")
+        ),
     )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
 from clinical_jepa.records.batch import SourceBatch
+from clinical_jepa.records.events import EVENTS
 from clinical_jepa.records.instant import iso
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.tables import reader
-from clinical_jepa.sources.tables.files import beside
+from clinical_jepa.sources.tables.data_set import beside
+from clinical_jepa.sources.tables.mimic3 import reader
 
-EXAMPLE = Path(reader.__file__).parent / "examples" / "mimic3"
+EXAMPLE = Path(reader.__file__).parent / "examples"
 
 
 def copied(folder: Path, **tables: str | bytes | None) -> Path:
@@ -32,8 +35,18 @@ def copied(folder: Path, **tables: str | bytes | None) -> Path:
 def read(root: Path, table: str) -> SourceBatch:
     path = beside(root, table)
     assert path is not None
-    (batch,) = reader.read(path, ReadContext(root=root))
-    return batch
+    return together(reader.read(path, ReadContext(root=root)))
+
+
+def together(batches: Iterable[SourceBatch]) -> SourceBatch:
+    """The batches of one unit as one."""
+    found = list(batches)
+    return SourceBatch(
+        events=pa.concat_tables([EVENTS.empty_table(), *(one.events for one in found)]),
+        identities=tuple({one.subject_id: one for batch in found for one in batch.identities}.values()),
+        rejections=tuple(one for batch in found for one in batch.rejections),
+        ignored=sum((Counter(batch.ignored) for batch in found), Counter()),
+    )
 
 
 def facts(batch: SourceBatch) -> set[tuple[object, ...]]:

@@ -42,7 +42,7 @@ def chart(folder: Path) -> pd.DataFrame:
     times = ["charttime", "storetime"]
     frame = pd.read_csv(folder / "CHARTEVENTS.csv.gz", parse_dates=times, low_memory=False)
     with (schemas() / "codes" / "mimic3.csv").open(newline="") as file:
-        lines = {int(row["itemid"]): row for row in csv.DictReader(file) if row["table"] == "CHARTEVENTS"}
+        lines = {int(row["item"]): row for row in csv.DictReader(file) if row["table"] == "CHARTEVENTS"}
     frame["code"] = frame["itemid"].map({item: row["code"] for item, row in lines.items()})
     frame["documented"] = frame["itemid"].map({item: row["unit"] for item, row in lines.items()})
     return frame
@@ -113,7 +113,7 @@ def test_nothing_is_available_before_the_table_says_it_was_stored(charted: Sourc
 def test_the_charted_extract_of_two_subjects_is_found_in_what_was_read(charted: SourceBatch, data: Path) -> None:
     extract = pd.read_csv(data / "mimic3_waveforms" / "charted_extract.csv", parse_dates=["charttime", "storetime"])
     with (schemas() / "codes" / "mimic3.csv").open(newline="") as file:
-        lines = {int(row["itemid"]): row for row in csv.DictReader(file) if row["table"] == "CHARTEVENTS"}
+        lines = {int(row["item"]): row for row in csv.DictReader(file) if row["table"] == "CHARTEVENTS"}
     frame = charted.events.select(["subject_id", "time", "code", "numeric_value", "available_time"]).to_pandas()
     found = 0
     for row in extract[extract["itemid"].isin(lines)].itertuples():

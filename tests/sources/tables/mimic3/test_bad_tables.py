@@ -14,10 +14,7 @@ from hypothesis import strategies as st
 
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.rows import Fact, Origin, Rows
-from clinical_jepa.sources.tables import reader
-from clinical_jepa.sources.tables.mapping import items, unit_of
-from clinical_jepa.vocabulary.codes import by_code
-from clinical_jepa.vocabulary.units import conversion
+from clinical_jepa.sources.tables.mimic3 import reader
 from tests.sources.tables.builders import EXAMPLE, copied, facts, read, refusals
 
 HEADER, *ROWS = (EXAMPLE / "CHARTEVENTS.csv").read_text().splitlines()
@@ -72,32 +69,25 @@ def test_times_are_of_the_site_s_zone() -> None:
     assert first("America/New_York") - first("UTC") == 4 * 3_600_000_000  # summer time in October
 
 
-def test_every_mapped_item_leads_to_a_listed_code_in_a_convertible_unit() -> None:
-    needs_weight = set()
-    for table in ("CHARTEVENTS", "LABEVENTS", "INPUTEVENTS_CV", "INPUTEVENTS_MV", "OUTPUTEVENTS"):
-        for name, item in items(table).items():
-            known = by_code()[item.code]
-            if conversion(item.unit, known.unit or "") is None:
-                needs_weight.add(name)
-    assert needs_weight == {"30047", "30044", "30127"}  # ug/min: refused, since the weight is not in the row
-
-
 @pytest.mark.parametrize(
-    ("table", "item", "stated", "unit"),
+    ("item", "said", "value"),
     [
-        ("CHARTEVENTS", "678", None, "[degF]"),
-        ("CHARTEVENTS", "223761", "?F", "[degF]"),
-        ("CHARTEVENTS", "190", "torr", "1"),
-        ("CHARTEVENTS", "223835", None, "%"),
-        ("CHARTEVENTS", "211", "mmHg", "mmHg"),
-        ("LABEVENTS", "50889", "mg/dL", "mg/dL"),
-        ("INPUTEVENTS_MV", "222315", "units/hour", "[iU]/h"),
+        ("678", "", 37.0),  # nothing said: as documented, in degrees Fahrenheit
+        ("223761", "?F", 37.0),
+        ("190", "torr", 98.6),  # a fraction, whatever the row says
+        ("211", "mmHg", None),
     ],
 )
 def test_a_stated_unit_is_believed_unless_the_item_spells_it_so(
-    table: str, item: str, stated: str | None, unit: str
+    tmp_path: Path, item: str, said: str, value: float | None
 ) -> None:
-    assert unit_of(items(table)[item], stated) == unit
+    number = 0.986 if item == "190" else 98.6
+    line = f"7,7,70,700,{item},2150-10-24 01:00:00,,1,{number},{number},{said},0,0,,"
+    batch = read(copied(tmp_path, CHARTEVENTS=f"{HEADER}\n{line}\n"), "CHARTEVENTS")
+    if value is None:
+        assert refusals(batch) == [("unknown-unit", "row_id 7")]
+    else:
+        assert batch.events["numeric_value"].to_pylist() == [pytest.approx(value)]
 
 
 def test_units_an_hour_are_sixty_times_less_a_minute() -> None:

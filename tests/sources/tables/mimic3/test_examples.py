@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clinical_jepa.records.events import EVENTS
-from clinical_jepa.sources.tables.reader import find
+from clinical_jepa.sources.tables.mimic3.reader import find
 from clinical_jepa.vocabulary.identity import subject_id
 from tests.sources.tables.builders import EXAMPLE, facts, read, refusals
 
@@ -94,12 +94,12 @@ def test_a_refusal_keeps_the_row_and_tells_no_value() -> None:
 
 
 def test_what_is_not_kept_is_counted() -> None:
-    assert read(EXAMPLE, "CHARTEVENTS").ignored == {"CHARTEVENTS item not in the code map": 1}
+    assert read(EXAMPLE, "CHARTEVENTS").ignored == {"mimic3:CHARTEVENTS item not in the code map": 1}
     assert read(EXAMPLE, "LABEVENTS").ignored == {
-        "LABEVENTS item not in the code map": 1,
-        "LABEVENTS blood gas not known to be ART": 1,
+        "mimic3:LABEVENTS item not in the code map": 1,
+        "mimic3:LABEVENTS blood gas not known to be arterial": 1,
     }
-    assert read(EXAMPLE, "INPUTEVENTS_MV").ignored == {"INPUTEVENTS_MV rewritten, superseded by another row": 1}
+    assert read(EXAMPLE, "INPUTEVENTS_MV").ignored == {"mimic3:INPUTEVENTS_MV rewritten, superseded by another row": 1}
 
 
 def test_subjects_are_those_of_the_mimic3_namespace() -> None:
@@ -112,6 +112,6 @@ def test_subjects_are_those_of_the_mimic3_namespace() -> None:
 def test_tables_are_found_patients_first() -> None:
     names = [path.name for path in find(EXAMPLE.parent)]
     assert names[:2] == ["PATIENTS.csv", "ADMISSIONS.csv"]
-    assert len(names) == 10
+    assert len(names) == 11
     assert find(EXAMPLE / "CHARTEVENTS.csv") == [EXAMPLE / "CHARTEVENTS.csv"]
-    assert find(EXAMPLE / "D_ICD_DIAGNOSES.csv") == []
+    assert find(EXAMPLE / "OTHER.csv") == []

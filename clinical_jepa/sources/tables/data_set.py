@@ -1,0 +1,78 @@
+"""A data set of tables: its layout as data, and the one way in which every table of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from clinical_jepa.sources.tables.candidates import Run, Shape
+from clinical_jepa.sources.tables.settle import Columns, Settled, ignored_whole, refusal, settled
+from clinical_jepa.sources.tables.text import Block, Unreadable, blocks
+
+SUFFIXES = (".csv", ".csv.gz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """``key`` tells a line from every other, ``shown`` (else the key) is how refusals name it; ``needed`` are columns without
+    which the file is not this table; without ``shapes`` its lines are counted as ``ignored``. ``look`` reads the whole table before its lines are judged, where one line depends on others."""
+
+    needed: tuple[str, ...] = ()
+    key: tuple[str, ...] = ("row_id",)
+    shown: tuple[str, ...] | None = None
+    subject: str = "subject_id"
+    encounter: str | None = None
+    shapes: tuple[Shape, ...] = ()
+    ignored: str = "no fact of this system"
+    look: Callable[[Iterator[pl.DataFrame], pl.DataFrame], pl.DataFrame] | None = None
+
+    @property
+    def columns(self) -> Columns:
+        """Whose a line is, and which."""
+        return Columns(subject=self.subject, encounter=self.encounter, key=self.key, shown=self.shown or self.key)
+
+
+def stem(path: Path) -> str:
+    """``CHARTEVENTS`` for ``CHARTEVENTS.csv.gz``."""
+    return path.name.removesuffix(".gz").removesuffix(".csv")
+
+
+def beside(folder: Path, table: str) -> Path | None:
+    """The file of a table in a folder, or None."""
+    return next((path for suffix in SUFFIXES if (path := folder / f"{table}{suffix}").is_file()), None)
+
+
+def files(folder: Path, layout: Mapping[str, Table]) -> list[Path]:
+    """The tables of a folder in the order of the layout."""
+    return [path for table in layout if (path := beside(folder, table))]
+
+
+def read_table(path: Path, table: Table, run: Run) -> Iterator[Settled]:
+    """The batches of one table; of a file that is no such table one refusal."""
+    try:
+        if table.look is not None:
+            looked = table.look((block.frame for block in blocks(path, table.needed)), run.items)
+            run = Run(**{**run.__dict__, "looked": looked})
+        for block in blocks(path, table.needed):
+            yield judged(block, table, run)
+    except Unreadable as problem:
+        yield refusal(run.source, run.file, f"{problem}: what is not in the store was not kept")
+
+
+def judged(block: Block, table: Table, run: Run) -> Settled:
+    """The batch of one block of lines."""
+    if not table.shapes:
+        return settled(block, [ignored_whole(block.frame, table.ignored)], run, table.columns)
+    return settled(block, [shape(block.frame, run) for shape in table.shapes], run, table.columns)
+
+
+def column(path: Path | None, key: str, value: str | None = None) -> pl.DataFrame:
+    """Two columns of a (small) table, or one; ``Unreadable`` where it is not there or lacks them."""
+    names = [key] if value is None else [key, value]
+    if path is None:
+        raise Unreadable(f"the table with the columns {', '.join(names)} must lie beside the others")
+    frames = [block.frame.select(names) for block in blocks(path, tuple(names))]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(names, pl.String))

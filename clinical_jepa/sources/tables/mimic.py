@@ -1,0 +1,109 @@
+"""What MIMIC-III and MIMIC-IV have in common: who is declared, when admissions end, which specimen a blood gas is of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from clinical_jepa.records.batch import Identity
+from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.tables.candidates import Clock, Run, Shape, candidates
+from clinical_jepa.sources.tables.data_set import column
+from clinical_jepa.sources.tables.shapes import clock, lines_of
+from clinical_jepa.sources.tables.text import Unreadable
+
+Instants = dict[str, int | None]
+
+
+def declared(names: Sequence[str], context: ReadContext) -> Callable[[str], Identity | None]:
+    """Gives the subject of an identifier; None for one that is not among ``names`` (nor among the site's, if it has any)."""
+    known: dict[str, Identity | None] = {}
+    allowed = set(names) if context.subjects is None else set(names) & context.subjects
+
+    def people(identifier: str) -> Identity | None:
+        if identifier not in known:
+            subject = context.subject(identifier)
+            who = Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)
+            known[identifier] = who if identifier in allowed else None
+        return known[identifier]
+
+    return people
+
+
+def admissions(path: Path | None, zone: ZoneInfo) -> dict[str, Mapping[str, int | None]]:
+    """``admitted``: each subject's first admission; ``discharge``: each admission's end."""
+    first, ends = (column(path, key, value) for key, value in (("subject_id", "admittime"), ("hadm_id", "dischtime")))
+    first = first.with_columns(clock(pl.col("admittime"), zone)).group_by("subject_id").agg(pl.col("admittime").min())
+    ends = ends.with_columns(clock(pl.col("dischtime"), zone))
+    return {"admitted": dict(first.rows()), "discharge": dict(ends.rows())}
+
+
+def titles(path: Path | None, key: str, value: str) -> dict[str, str]:
+    """Names for people; the codes stand without them."""
+    try:
+        return dict(column(path, key, value).rows())
+    except Unreadable:
+        return {}
+
+
+def found(name: str, key: str) -> Clock:
+    """What another table says about the value of a column: an instant."""
+    return lambda run: pl.col(key).replace_strict(run.beside[name], default=None, return_dtype=pl.Int64)
+
+
+def title(name: str, key: str) -> Clock:
+    """What another table calls the value of a column."""
+    return lambda run: pl.col(key).replace_strict(run.beside[name], default=None, return_dtype=pl.String)
+
+
+def specimens(item: str, keys: Sequence[str]) -> Callable[[Iterator[pl.DataFrame], pl.DataFrame], pl.DataFrame]:
+    """A look through the laboratory table for what each specimen was; two answers are none."""
+
+    def look(frames: Iterator[pl.DataFrame], _: pl.DataFrame) -> pl.DataFrame:
+        schema = dict.fromkeys([*keys, "value"], pl.String)
+        said = [frame.filter(pl.col("itemid") == item).select(*keys, "value") for frame in frames]
+        rows = pl.concat([pl.DataFrame(schema=schema), *said]).unique()
+        return rows.group_by(*keys).agg(pl.col("value").first().alias("·specimen"), pl.len()).filter(pl.col("len") == 1)
+
+    return look
+
+
+def of_specimen(measure: Shape, keys: Sequence[str]) -> Shape:
+    """Laboratory rows of which an item with a ``specimen`` in the map counts only where the specimen is known to be that."""
+
+    def shape(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
+        assert run.looked is not None
+        wanted = run.items.select(pl.col("item").alias("itemid"), pl.col("specimen").alias("·wanted"))
+        frame = frame.join(wanted, on="itemid", how="left", maintain_order="left")
+        frame = frame.join(run.looked.drop("len"), on=keys, how="left", maintain_order="left")
+        fits = pl.col("·wanted").is_null() | (pl.col("·wanted") == pl.col("·specimen").str.strip_chars("."))
+        rows, others = lines_of(frame, fits, "blood gas not known to be arterial")
+        return pl.concat([measure(rows, run), others])
+
+    return shape
+
+
+def sex(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
+    """Female or male, known since the first admission; nothing is said before it."""
+    admitted = found("admitted", "subject_id")(run)
+    told = "PATIENTS: a subject without an admission; nothing tells since when it is known"
+    return candidates(
+        frame,
+        part="#gender",
+        code=pl.concat_str(pl.lit("GENDER//"), pl.col("gender").fill_null("")),
+        known=admitted,
+        why=pl.when(admitted.is_not_null() & ~pl.col("gender").is_in(["F", "M"]).fill_null(False)).then(
+            pl.lit("no sex given")
+        ),
+        reason=pl.when(admitted.is_null()).then(pl.lit("no-time")),
+        message=pl.when(admitted.is_null()).then(pl.lit(told)),
+    )
+
+
+def site(context: ReadContext, namespace: str) -> ReadContext:
+    """The context under the data set's own namespace."""
+    return replace(context, namespace=namespace)
