@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from clinical_jepa.records.batch import Identity
@@ -39,3 +39,9 @@ def read_stays(path: Path, form: Form, table: Table, run: Run) -> Iterator[Settl
                 yield judged(block, table, run)
     except Unreadable as problem:
         yield refusal(run.source, run.file, f"{problem}: nothing of it was kept")
+
+
+def declared_stays(stays: Iterable[str], context: ReadContext) -> Callable[[str], Identity | None]:
+    """The same for the stays that a data set declares."""
+    known, all_ = frozenset(stays), everyone(context)
+    return lambda stay: all_(stay) if stay in known else None

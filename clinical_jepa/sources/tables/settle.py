@@ -95,7 +95,7 @@ class Columns:
 
     def keyed(self, frame: pl.DataFrame) -> pl.DataFrame:
         """``LINE``, ``who``, ``encounter`` and ``key`` of every line; null where the table has no such column."""
-        if self.subject not in frame.columns:
+        if not {self.subject, *self.key} <= set(frame.columns):
             empty = pl.lit(None, pl.String)
             return frame.select(LINE, empty.alias("who"), empty.alias("encounter"), pl.lit("").alias("key"))
         named = [pl.col(name).fill_null("") for name in self.key]

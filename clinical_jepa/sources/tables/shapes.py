@@ -17,6 +17,7 @@ from clinical_jepa.sources.tables.text import LINE
 
 UNMAPPED = "item not in the code map"
 _STAMP = "%Y-%m-%d %H:%M:%S"
+_REMOVED = "___"  # text that de-identification took away
 
 
 def clock(column: pl.Expr, zone: ZoneInfo) -> pl.Expr:
@@ -98,7 +99,7 @@ def measure(
         rows, outside = mapped(_unnamed(frame, item, value, unit, wrong, words), run, "·name")
         read, given = number(pl.col("·value")), pl.col("·value").is_not_null()
         error = (pl.col("·wrong") == "1").fill_null(False)
-        text = pl.when(~given).then("·words")
+        text = pl.when(~given & (pl.col("·words") != _REMOVED)).then("·words")
         why = pl.when(~error & ~given & text.is_null()).then(pl.lit("mapped item without a number"))
         unknown = pl.col("absent").list.contains(read).fill_null(False)
         name = run.table
@@ -142,11 +143,13 @@ def wide(*, time: Clock, stored: Clock | None = None, kind: str = "chart", nothi
     written, besides a blank cell."""
 
     def shape(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
-        parts = [_wide_part(frame, run, row) for row in run.items.rows(named=True) if row["item"] in frame.columns]
+        parts = [_wide_part(frame, run, row) for row in run.items.rows(named=True)]
         return pl.concat([nothing(), *parts])
 
     def _wide_part(frame: pl.DataFrame, run: Run, row: dict[str, object]) -> pl.DataFrame:
-        name = str(row["item"])
+        name = str(row["item"]).lower()
+        if name not in frame.columns:
+            return nothing()
         cell = pl.col(name).str.strip_chars()
         here = frame.filter(cell.is_not_null() & (cell != nothing_is if nothing_is else True))
         read = number(pl.col(name))

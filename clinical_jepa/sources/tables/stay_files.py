@@ -14,17 +14,17 @@ import polars as pl
 from clinical_jepa.sources.tables.text import LINE, Block, Unreadable, parsed, split
 
 STAY = "stay"
-_LINES = 100_000  # of a block: these lines are short
 _DAMAGE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """How a data set's stay files are called and begin. ``name`` has one group: the stay."""
+    """How a data set's stay files are called and begin. ``name`` has one group: the stay; ``lines`` make a block."""
 
     name: Pattern[str]
     columns: tuple[str, ...]
     separator: str
+    lines: int
 
     @property
     def head(self) -> bytes:
@@ -68,7 +68,7 @@ def stay_blocks(path: Path, form: Form) -> Iterator[Block | Damaged]:
             yield Damaged(name=name, why="does not begin with the head of this data set")
             continue
         gathered.add(stay, body)
-        if len(gathered.lines) > _LINES:
+        if len(gathered.lines) > form.lines:
             yield gathered.block()
             gathered = _Gathered(form=form)
     if gathered.size:

@@ -22,7 +22,7 @@ from clinical_jepa.sources.tables.shapes import lines_of, mapped, number
 from clinical_jepa.sources.tables.stay_files import STAY, Form, holds
 
 NAMESPACE = "cinc2012"
-FORM = Form(name=re.compile(r"(\d{6})\.txt"), columns=("time", "parameter", "value"), separator=",")
+FORM = Form(name=re.compile(r"(\d{6})\.txt"), columns=("time", "parameter", "value"), separator=",", lines=100_000)
 _SET = re.compile(r"set-[abc]\.zip", re.IGNORECASE)
 _OUTCOMES = re.compile(r"Outcomes-[abc]\.txt", re.IGNORECASE)
 _WINDOW = 48 * HOUR  # of every record: what is said of a stay as a whole is not known before

@@ -1,0 +1,83 @@
+"""Reads the tables of eICU-CRD, one file a unit. There are no dates: each stay is a subject on a clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from clinical_jepa.records.batch import SourceBatch
+from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.relative import source as relative_source
+from clinical_jepa.sources.tables.candidates import Run
+from clinical_jepa.sources.tables.codemap import items
+from clinical_jepa.sources.tables.data_set import column, read_table, stem
+from clinical_jepa.sources.tables.eicu.layout import LAYOUT, STAY
+from clinical_jepa.sources.tables.mimic import site
+from clinical_jepa.sources.tables.relative_stays import declared_stays
+from clinical_jepa.sources.tables.settle import Settled, refusal
+from clinical_jepa.sources.tables.text import Unreadable, head
+
+NAMESPACE = "eicu"
+_NAMES = {name.lower(): name for name in LAYOUT}
+
+
+
+def find(root: Path) -> list[Path]:
+    """The tables at or below ``root`` in the order of the layout, ``patient`` first; parts of a table by name."""
+    if root.is_file():
+        return [root] if _table(root) and _patients(root.parent) else []
+    folders = sorted({path.parent for path in root.rglob("*.csv*") if _table(path) == "patient"})
+    order = list(LAYOUT)
+    return [
+        path
+        for folder in folders
+        if _patients(folder)
+        for path in sorted(
+            (path for path in folder.iterdir() if _table(path)), key=lambda path: (order.index(_table(path)), path.name)
+        )
+    ]
+
+
+def parts(path: Path) -> list[Path]:
+    """The table, and the one that declares the stays."""
+    patients = _patients(path.parent)
+    return sorted({path, *([patients] if patients else [])})
+
+
+def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
+    """The rows of one table, some hundred thousand lines at a time."""
+    return (one.batch for one in account(path, context))
+
+
+def account(path: Path, context: ReadContext) -> Iterator[Settled]:
+    """The same batches, with what became of the lines they come from."""
+    table = _table(path)
+    file = str(path.relative_to(context.root)) if context.root in path.parents else path.name
+    source = relative_source(f"{NAMESPACE}:{table}")
+    context = site(context, NAMESPACE)
+    try:
+        stays = column(_patients(path.parent), STAY)[STAY].drop_nulls().to_list()
+    except Unreadable as problem:
+        return iter([refusal(source, file, f"{problem}: nothing of it was kept")])
+    run = Run(
+        table=table,
+        source=source,
+        file=file,
+        context=context,
+        items=items(NAMESPACE, table),
+        people=declared_stays(stays, context),
+    )
+    return read_table(path, LAYOUT[table], run)
+
+
+def _table(path: Path) -> str:
+    """The table of a file, "" for another: ``lab.subset.csv.gz`` is a part of ``lab``; names come in several spellings."""
+    if not path.name.endswith((".csv", ".csv.gz")):
+        return ""
+    return _NAMES.get(stem(path).partition(".")[0].lower(), "")
+
+
+def _patients(folder: Path) -> Path | None:
+    """The file that declares the stays; not any ``patient.csv``, but one with eICU's columns."""
+    files = (path for path in sorted(folder.iterdir()) if _table(path) == "patient")
+    return next((path for path in files if {STAY, "uniquepid"} <= set(head(path))), None)
