@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import data, guard, learn, live
+from clinical_jepa.cli import data, export, guard, learn, live
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -22,6 +22,7 @@ app.command()(data.ingest)
 app.add_typer(data.quarantine, name="quarantine")
 app.command()(data.subjects)
 app.command()(data.timeline)
+app.add_typer(export.export, name="export")
 app.command()(learn.pretrain)
 app.command()(learn.fit)
 app.command()(learn.evaluate)

@@ -10,7 +10,9 @@ from typing import Literal, Protocol, get_args
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.sources.context import ReadContext
 
-Kind = Literal["fhir", "mimic3", "wfdb", "dicom"]  # in the order of reading
+Kind = Literal[
+    "fhir", "mimic3", "mimic4", "eicu", "cinc2012", "cinc2019", "meds", "wfdb", "dicom"
+]  # in the order of reading
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -41,10 +43,14 @@ def _reader(kind: Kind) -> Reader:
             from clinical_jepa.sources.fhir import reader as fhir
 
             return fhir
-        case "mimic3":
-            from clinical_jepa.sources.tables.mimic3 import reader as tables
+        case "mimic3" | "mimic4" | "eicu" | "cinc2012" | "cinc2019":
+            from clinical_jepa.sources.tables import data_sets
 
-            return tables
+            return data_sets.reader(kind)
+        case "meds":
+            from clinical_jepa.sources.meds import reader as meds
+
+            return meds
         case "wfdb":
             from clinical_jepa.sources.wfdb import reader as wfdb
 

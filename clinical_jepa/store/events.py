@@ -170,6 +170,10 @@ class Store:
         views, _ = self._views()
         return views["events"].coded(tuple(prefixes), as_of)
 
+    def versions(self, as_of: int) -> pa.Table:
+        """Every EVENTS row that had arrived by then, also those that a later version took the place of."""
+        return self._views()[0]["events"].arrived(as_of).drop_columns(["commit"])
+
     def extents(self, as_of: int) -> dict[int, tuple[int, int]]:
         """By subject: when its first and its newest row seen as of then became available."""
         return census.extents(self._views()[0], as_of)

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import polars as pl
 
-from clinical_jepa.sources.tables.candidates import Run, Shape
-from clinical_jepa.sources.tables.settle import Columns, Settled, ignored_whole, refusal, settled
-from clinical_jepa.sources.tables.text import Block, Unreadable, blocks
+from clinical_jepa.sources.columnar.block import Block
+from clinical_jepa.sources.columnar.candidates import Run, Shape
+from clinical_jepa.sources.columnar.settle import Columns, Settled, ignored_whole, refusal, settled
+from clinical_jepa.sources.tables.text import Unreadable, blocks
 
 SUFFIXES = (".csv", ".csv.gz")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """``key`` tells a line from every other, ``shown`` (else the key) is how refusals name it; ``needed`` are columns without
-    which the file is not this table; without ``shapes`` its lines are counted as ``ignored``. ``look`` reads the whole table before its lines are judged, where one line depends on others."""
+    """``key`` tells a line from every other, ``shown`` (else the key) is how refusals name it.
+
+    ``needed`` are columns without which the file is not this table; without ``shapes`` its lines are counted as
+    ``ignored``. ``look`` reads the whole table before its lines are judged, where one line depends on others.
+    """
 
     needed: tuple[str, ...] = ()
     key: tuple[str, ...] = ("row_id",)

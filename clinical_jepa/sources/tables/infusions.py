@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from clinical_jepa.sources.tables.candidates import Run, Shape, candidates
+from clinical_jepa.sources.columnar.candidates import Run, Shape, candidates
 from clinical_jepa.sources.tables.shapes import at, lines_of, mapped, number, stated
 
 _ENDED = ("FinishedRunning", "Stopped", "Paused")  # "Changed", "ChangeDose/Rate" go on with another rate

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from clinical_jepa.records.batch import Identity
+from clinical_jepa.sources.columnar.candidates import Clock, Run, Shape, candidates
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.tables.candidates import Clock, Run, Shape, candidates
 from clinical_jepa.sources.tables.data_set import column
 from clinical_jepa.sources.tables.shapes import clock, lines_of
 from clinical_jepa.sources.tables.text import Unreadable

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from clinical_jepa.records.batch import Identity
 from clinical_jepa.sources import relative
+from clinical_jepa.sources.columnar.candidates import Run
+from clinical_jepa.sources.columnar.settle import Settled, refusal
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.tables.candidates import Run
 from clinical_jepa.sources.tables.data_set import Table, judged
-from clinical_jepa.sources.tables.settle import Settled, refusal
 from clinical_jepa.sources.tables.stay_files import Damaged, Form, stay_blocks
 from clinical_jepa.sources.tables.text import Unreadable
 

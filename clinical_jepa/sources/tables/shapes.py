@@ -6,14 +6,15 @@ Each function makes a shape from column names; a shape turns lines into candidat
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from clinical_jepa.records.instant import DAY, MINUTE, to_us
+from clinical_jepa.sources.columnar.block import LINE
+from clinical_jepa.sources.columnar.candidates import Clock, Run, Shape, candidates, nothing
 from clinical_jepa.sources.relative import ORIGIN
-from clinical_jepa.sources.tables.candidates import Clock, Run, Shape, candidates, nothing
-from clinical_jepa.sources.tables.text import LINE
 
 UNMAPPED = "item not in the code map"
 _STAMP = "%Y-%m-%d %H:%M:%S"
@@ -81,22 +82,38 @@ def mapped(frame: pl.DataFrame, run: Run, item: str) -> tuple[pl.DataFrame, pl.D
     return joined.filter(pl.col("code").is_not_null()), candidates(outside, why=UNMAPPED)
 
 
-def measure(
-    item: str,
-    value: str,
-    *,
-    time: Clock,
-    stored: Clock | None = None,
-    unit: str | None = None,
-    kind: str = "chart",
-    wrong: str | None = None,
-    words: str | None = None,
-) -> Shape:
-    """One number, at one time, of one item. ``wrong`` is a column that marks an error with 1; with ``words`` a line of a
-    mapped item that has no number is kept as that column's text ("LESS THAN 0.4" is a result, not a number)."""
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """The columns of a measurement. ``wrong`` marks an error with 1; with ``words`` a line of a mapped item that has no
+    number is kept as that column's text ("LESS THAN 0.4" is a result, not a number)."""
+
+    item: str
+    value: str
+    unit: str | None = None
+    wrong: str | None = None
+    words: str | None = None
+
+    def alone(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with these columns under names of their own; null those that the table does not have."""
+        given = {
+            "·name": self.item,
+            "·value": self.value,
+            "·unit": self.unit,
+            "·wrong": self.wrong,
+            "·words": self.words,
+        }
+        chosen = [
+            (pl.col(column) if column in frame.columns else pl.lit(None, pl.String)).alias(name)
+            for name, column in given.items()
+        ]
+        return frame.with_columns(chosen)
+
+
+def measure(cells: Cells, *, time: Clock, stored: Clock | None = None, kind: str = "chart") -> Shape:
+    """One number, at one time, of one item; ``kind`` where the map names none."""
 
     def shape(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
-        rows, outside = mapped(_unnamed(frame, item, value, unit, wrong, words), run, "·name")
+        rows, outside = mapped(cells.alone(frame), run, "·name")
         read, given = number(pl.col("·value")), pl.col("·value").is_not_null()
         error = (pl.col("·wrong") == "1").fill_null(False)
         text = pl.when(~given & (pl.col("·words") != _REMOVED)).then("·words")
@@ -124,18 +141,6 @@ def measure(
         return pl.concat([rows, outside])
 
     return shape
-
-
-def _unnamed(
-    frame: pl.DataFrame, item: str, value: str, unit: str | None, wrong: str | None, words: str | None
-) -> pl.DataFrame:
-    """The frame with the columns of a measurement under names of their own; null those that the table does not have."""
-    given = {"·name": item, "·value": value, "·unit": unit, "·wrong": wrong, "·words": words}
-    chosen = [
-        (pl.col(column) if column in frame.columns else pl.lit(None, pl.String)).alias(name)
-        for name, column in given.items()
-    ]
-    return frame.with_columns(chosen)
 
 
 def wide(*, time: Clock, stored: Clock | None = None, kind: str = "chart", nothing_is: str | None = None) -> Shape:
@@ -186,7 +191,8 @@ def named(
     """A fact that is its own name, by the map's line ``*`` (and ``part``): a service, a procedure, a prescription.
 
     A line whose code needs a column that is blank is ignored. ``needed`` false: a line without the time is no fact and no
-    fault (a stay that has not ended). ``latest``: when it must have been known, in place of its kind's delay. ``text`` stands in for the map's pattern.
+    fault (a stay that has not ended). ``latest``: when it must have been known, in place of its kind's delay. ``text``
+    stands in for the map's pattern.
     """
 
     def shape(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
@@ -194,7 +200,7 @@ def named(
         moment = time(run)
         wanted = [name for name, default in _braces(line["code"]) if not default]
         blank = pl.any_horizontal(pl.lit(False), *(pl.col(name).is_null() for name in wanted))
-        why = pl.when(blank).then(pl.lit(f"without {', '.join(wanted)}"))
+        why: pl.Expr = pl.when(blank).then(pl.lit(f"without {', '.join(wanted)}"))
         if not needed:
             why = pl.when(moment.is_null()).then(pl.lit("without an end")).otherwise(why)
         words = _filled(line["column"]) if line["column"] else None

@@ -11,7 +11,8 @@ from re import Pattern
 
 import polars as pl
 
-from clinical_jepa.sources.tables.text import LINE, Block, Unreadable, parsed, split
+from clinical_jepa.sources.columnar.block import LINE, Block, split
+from clinical_jepa.sources.tables.text import Unreadable, parsed
 
 STAY = "stay"
 _DAMAGE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError)

@@ -10,8 +10,6 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +17,8 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import csv
 
-LINE = "·line"  # the place of a row's line in its block, from 0
+from clinical_jepa.sources.columnar.block import LINE, Block, split
+
 BLOCK = 8 * 2**20  # bytes of text at a time
 _LONGEST = 64 * 2**20  # of one record: a quotation mark that is never closed must not swallow a file
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -27,52 +26,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 class Unreadable(Exception):
     """A file that is no such table; the message says why and names no value."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """Some lines of a table. ``frame``: the sound ones as text, lower-case names, blank cells null, and ``LINE``.
-
-    ``ragged`` are the places of lines that have more or fewer cells than the head; ``cut`` the last lines of files, not
-    among the others, that end without a line break. ``owners`` says of which file each line is, where they are several.
-    """
-
-    frame: pl.DataFrame
-    text: bytes
-    ragged: tuple[int, ...] = ()
-    cut: tuple[bytes, ...] = ()
-    owners: tuple[str, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """How many lines there are, sound or not; those that were cut count."""
-        return self.frame.height + len(self.ragged) + len(self.cut)
-
-    @cached_property
-    def lines(self) -> list[bytes]:
-        """Every line as it stands in the file."""
-        return split(self.text)
-
-
-def split(text: bytes) -> list[bytes]:
-    """The records of a text, without their line breaks: one inside quotation marks does not end a record."""
-    lines = text.split(b"\n")
-    if b'"' in text:
-        lines = list(_mended(lines))
-    return [line.removesuffix(b"\r") for line in lines if line.strip(b"\r")]
-
-
-def _mended(lines: list[bytes]) -> Iterator[bytes]:
-    open_ = b""
-    for line in lines:
-        whole = open_ + b"\n" + line if open_ else line
-        if whole.count(b'"') % 2:
-            open_ = whole
-            continue
-        open_ = b""
-        yield whole
-    if open_:
-        yield open_
 
 
 def head(path: Path, separator: str = ",") -> tuple[str, ...]:

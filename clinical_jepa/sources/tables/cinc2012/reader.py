@@ -10,14 +10,14 @@ import polars as pl
 
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.records.instant import DAY, HOUR, MINUTE
+from clinical_jepa.sources.columnar.candidates import Run, candidates
+from clinical_jepa.sources.columnar.codemap import items
+from clinical_jepa.sources.columnar.settle import Settled
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.relative import ORIGIN, source
-from clinical_jepa.sources.tables.candidates import Run, candidates
-from clinical_jepa.sources.tables.codemap import items
 from clinical_jepa.sources.tables.data_set import Table, read_table
 from clinical_jepa.sources.tables.mimic import site
 from clinical_jepa.sources.tables.relative_stays import YEAR, everyone, read_stays
-from clinical_jepa.sources.tables.settle import Settled
 from clinical_jepa.sources.tables.shapes import lines_of, mapped, number
 from clinical_jepa.sources.tables.stay_files import STAY, Form, holds
 
@@ -56,7 +56,10 @@ def series(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
         text=pl.when(is_birth & (read >= 90)).then(pl.lit("older than 89")),
         low=pl.col("low"),
         high=pl.col("high"),
-        why=pl.when(unknown).then(pl.lit("unknown, written as a number")).when(pl.col("·blank")).then(pl.lit("no value")),
+        why=pl.when(unknown)
+        .then(pl.lit("unknown, written as a number"))
+        .when(pl.col("·blank"))
+        .then(pl.lit("no value")),
         reason=pl.when(bad).then(pl.lit("invalid")),
         message=pl.when(bad).then(pl.lit("the cell of the value holds no number")),
     )

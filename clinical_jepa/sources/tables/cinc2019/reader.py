@@ -10,24 +10,27 @@ import polars as pl
 
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.records.instant import HOUR
+from clinical_jepa.sources.columnar.candidates import Run, candidates
+from clinical_jepa.sources.columnar.codemap import items
+from clinical_jepa.sources.columnar.settle import Settled
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.relative import ORIGIN, source
-from clinical_jepa.sources.tables.candidates import Run, candidates
-from clinical_jepa.sources.tables.codemap import items
 from clinical_jepa.sources.tables.data_set import Table
 from clinical_jepa.sources.tables.mimic import site
 from clinical_jepa.sources.tables.relative_stays import YEAR, everyone, read_stays
-from clinical_jepa.sources.tables.settle import Settled
 from clinical_jepa.sources.tables.shapes import number, wide
 from clinical_jepa.sources.tables.stay_files import STAY, Form, holds
 
 NAMESPACE = "cinc2019"
 COLUMNS = (
-    "HR O2Sat Temp SBP MAP DBP Resp EtCO2 BaseExcess HCO3 FiO2 pH PaCO2 SaO2 AST BUN Alkalinephos Calcium Chloride "
-    "Creatinine Bilirubin_direct Glucose Lactate Magnesium Phosphate Potassium Bilirubin_total TroponinI Hct Hgb PTT WBC "
-    "Fibrinogen Platelets Age Gender Unit1 Unit2 HospAdmTime ICULOS SepsisLabel"
-).split()
-FORM = Form(name=re.compile(r"(p\d{6})\.psv"), columns=tuple(name.lower() for name in COLUMNS), separator="|", lines=20_000)
+    "HR", "O2Sat", "Temp", "SBP", "MAP", "DBP", "Resp", "EtCO2", "BaseExcess", "HCO3", "FiO2", "pH", "PaCO2",
+    "SaO2", "AST", "BUN", "Alkalinephos", "Calcium", "Chloride", "Creatinine", "Bilirubin_direct", "Glucose",
+    "Lactate", "Magnesium", "Phosphate", "Potassium", "Bilirubin_total", "TroponinI", "Hct", "Hgb", "PTT", "WBC",
+    "Fibrinogen", "Platelets", "Age", "Gender", "Unit1", "Unit2", "HospAdmTime", "ICULOS", "SepsisLabel",
+)  # fmt: skip
+FORM = Form(
+    name=re.compile(r"(p\d{6})\.psv"), columns=tuple(name.lower() for name in COLUMNS), separator="|", lines=20_000
+)
 _SET = re.compile(r"training(_set[ab])?\.zip", re.IGNORECASE)
 _EARLY = 6 * HOUR  # the label turns 1 this long before the onset that it stands for
 
@@ -45,8 +48,9 @@ def beginnings(frame: pl.DataFrame, _: Run) -> pl.DataFrame:
     """What every row of a stay repeats, taken from its first."""
     first = frame.filter(_hours("iculos") == _hours("iculos").min().over(STAY))
     age, sex = number(pl.col("age")), number(pl.col("gender"))
-    unit = pl.when(number(pl.col("unit1")) == 1).then(pl.lit("Medical ICU"))
-    unit = unit.when(number(pl.col("unit2")) == 1).then(pl.lit("Surgical ICU")).otherwise(pl.lit("UNKNOWN"))
+    medical, surgical = (number(pl.col(name)) == 1 for name in ("unit1", "unit2"))
+    known = pl.when(medical).then(pl.lit("Medical ICU")).when(surgical).then(pl.lit("Surgical ICU"))
+    unit = pl.concat_str(pl.lit("ICU_ADMISSION//"), pl.coalesce(known, pl.lit("UNKNOWN")))
     admitted = _hours("hospadmtime")
     born = candidates(
         first.filter(age.is_not_null()),
@@ -61,9 +65,7 @@ def beginnings(frame: pl.DataFrame, _: Run) -> pl.DataFrame:
         code=pl.when(sex == 0).then(pl.lit("GENDER//F")).otherwise(pl.lit("GENDER//M")),
         known=pl.lit(ORIGIN),
     )
-    in_unit = candidates(
-        first, part="#unit", code=pl.concat_str(pl.lit("ICU_ADMISSION//"), unit), time=pl.lit(ORIGIN)
-    )
+    in_unit = candidates(first, part="#unit", code=unit, time=pl.lit(ORIGIN))
     in_hospital = candidates(
         first.filter(admitted.is_not_null()),
         part="#hospital",
@@ -87,7 +89,9 @@ def sepsis(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
         code="CONDITION//CINC2019//SEPSIS",
         time=onset,
         delay=(pl.col("·end") + ORIGIN - onset).clip(0),
-        text=pl.when(_hours("iculos") == pl.col("·begin")).then(pl.lit("onset then or earlier: labelled from the first row")),
+        text=pl.when(_hours("iculos") == pl.col("·begin")).then(
+            pl.lit("onset then or earlier: labelled from the first row")
+        ),
     )
 
 

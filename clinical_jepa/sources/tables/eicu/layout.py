@@ -5,18 +5,18 @@ from __future__ import annotations
 import polars as pl
 
 from clinical_jepa.records.instant import DAY
+from clinical_jepa.sources.columnar.candidates import Clock, Run, Shape, candidates
 from clinical_jepa.sources.relative import ORIGIN
-from clinical_jepa.sources.tables.candidates import Clock, Run, Shape, candidates
 from clinical_jepa.sources.tables.data_set import Table
 from clinical_jepa.sources.tables.relative_stays import YEAR
-from clinical_jepa.sources.tables.shapes import lines_of, measure, named, number, offset, wide
+from clinical_jepa.sources.tables.shapes import Cells, lines_of, measure, named, number, offset, wide
 
 STAY = "patientunitstayid"
 _CULTURE = 6 * DAY  # no result time here; of MIMIC-IV's results three in four were stored within 134 hours
 _FREE_TEXT = ("note", "physicalExam")
 _FLOWSHEET = ("nurseAssessment", "nurseCare", "respiratoryCare")
 _SCORES = ("apacheApsVar", "apachePredVar", "apachePatientResult")
-_PLANS = "carePlanCareProvider carePlanEOL carePlanGeneral carePlanGoal carePlanInfectiousDisease".split()
+_PLANS = ["carePlanCareProvider", "carePlanEOL", "carePlanGeneral", "carePlanGoal", "carePlanInfectiousDisease"]
 _ADMITTED: Clock = lambda _: pl.lit(ORIGIN)
 
 
@@ -81,12 +81,9 @@ def laboratory(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
     units = [pl.col(name).str.strip_chars() for name in ("labmeasurenameinterface", "labmeasurenamesystem")]
     odd = [pl.when(~pl.col("·spelled").list.contains(unit.str.to_lowercase())).then(unit) for unit in units]
     shape = measure(
-        "labname",
-        "labresult",
+        Cells(item="labname", value="labresult", unit="·unit-said", words="labresulttext"),
         time=offset("labresultoffset"),
         stored=offset("labresultrevisedoffset"),
-        unit="·unit-said",
-        words="labresulttext",
         kind="lab",
     )
     return shape(frame.with_columns(pl.coalesce(*odd, *units).alias("·unit-said")), run)
@@ -94,9 +91,13 @@ def laboratory(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
 
 def nurse_charting(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
     """An item is a label and a name below it."""
-    name = pl.concat_str("nursingchartcelltypevallabel", "nursingchartcelltypevalname", separator="|", ignore_nulls=True)
+    name = pl.concat_str(
+        "nursingchartcelltypevallabel", "nursingchartcelltypevalname", separator="|", ignore_nulls=True
+    )
     shape = measure(
-        "·label", "nursingchartvalue", time=offset("nursingchartoffset"), stored=offset("nursingchartentryoffset")
+        Cells(item="·label", value="nursingchartvalue"),
+        time=offset("nursingchartoffset"),
+        stored=offset("nursingchartentryoffset"),
     )
     return shape(frame.with_columns(name.alias("·label")), run)
 
@@ -130,14 +131,18 @@ LAYOUT: dict[str, Table] = {
     "nurseCharting": _table(
         "nursingchartid",
         nurse_charting,
-        needed=("nursingchartoffset", "nursingchartcelltypevallabel", "nursingchartcelltypevalname", "nursingchartvalue"),
+        needed=(
+            "nursingchartoffset",
+            "nursingchartcelltypevallabel",
+            "nursingchartcelltypevalname",
+            "nursingchartvalue",
+        ),
     ),
     "lab": _table("labid", laboratory, needed=("labname", "labresult", "labresultoffset", "labmeasurenamesystem")),
     "respiratoryCharting": _table(
         "respchartid",
         measure(
-            "respchartvaluelabel",
-            "respchartvalue",
+            Cells(item="respchartvaluelabel", value="respchartvalue"),
             time=offset("respchartoffset"),
             stored=offset("respchartentryoffset"),
         ),
@@ -146,8 +151,7 @@ LAYOUT: dict[str, Table] = {
     "intakeOutput": _table(
         "intakeoutputid",
         measure(
-            "celllabel",
-            "cellvaluenumeric",
+            Cells(item="celllabel", value="cellvaluenumeric"),
             time=offset("intakeoutputoffset"),
             stored=offset("intakeoutputentryoffset"),
         ),
@@ -155,7 +159,7 @@ LAYOUT: dict[str, Table] = {
     ),
     "infusionDrug": _table(
         "infusiondrugid",
-        measure("drugname", "drugrate", time=offset("infusionoffset"), kind="treatment"),
+        measure(Cells(item="drugname", value="drugrate"), time=offset("infusionoffset"), kind="treatment"),
         needed=("infusionoffset", "drugname", "drugrate"),
     ),
     "medication": _table(

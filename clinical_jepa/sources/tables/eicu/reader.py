@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clinical_jepa.records.batch import SourceBatch
+from clinical_jepa.sources.columnar.candidates import Run
+from clinical_jepa.sources.columnar.codemap import items
+from clinical_jepa.sources.columnar.settle import Settled, refusal
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.relative import source as relative_source
-from clinical_jepa.sources.tables.candidates import Run
-from clinical_jepa.sources.tables.codemap import items
 from clinical_jepa.sources.tables.data_set import column, read_table, stem
 from clinical_jepa.sources.tables.eicu.layout import LAYOUT, STAY
 from clinical_jepa.sources.tables.mimic import site
 from clinical_jepa.sources.tables.relative_stays import declared_stays
-from clinical_jepa.sources.tables.settle import Settled, refusal
 from clinical_jepa.sources.tables.text import Unreadable, head
 
 NAMESPACE = "eicu"
 _NAMES = {name.lower(): name for name in LAYOUT}
-
 
 
 def find(root: Path) -> list[Path]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from clinical_jepa.records.instant import DAY
+from clinical_jepa.sources.columnar.candidates import Clock, Run, candidates
 from clinical_jepa.sources.tables import infusions
-from clinical_jepa.sources.tables.candidates import Clock, Run, candidates
 from clinical_jepa.sources.tables.data_set import Table
 from clinical_jepa.sources.tables.mimic import found, of_specimen, sex, specimens, title
-from clinical_jepa.sources.tables.shapes import at, clock, end_of_day, first_of, lines_of, measure, named
+from clinical_jepa.sources.tables.shapes import Cells, at, clock, end_of_day, first_of, lines_of, measure, named
 
 _YEAR = 31_557_600_000_000  # a Julian year in µs
 _OLDEST = 90  # those older than 89 have birth dates about 300 years back; all that is known is "older than 89"
@@ -49,7 +49,6 @@ def _later(clock_: Clock, by: int) -> Clock:
 
 
 _MICRO_TIME = first_of(at("charttime"), at("chartdate"))
-_IN_CHART = {"time": at("charttime"), "stored": at("storetime"), "unit": "valueuom"}
 _DICTIONARY = Table(ignored="dictionary", key=())
 
 LAYOUT: dict[str, Table] = {
@@ -77,7 +76,13 @@ LAYOUT: dict[str, Table] = {
     "CHARTEVENTS": Table(
         needed=(*_ID, "itemid", "charttime", "value", "valuenum", "valueuom"),
         encounter="hadm_id",
-        shapes=(measure("itemid", "valuenum", wrong="error", **_IN_CHART),),  # type: ignore[arg-type]
+        shapes=(
+            measure(
+                Cells(item="itemid", value="valuenum", unit="valueuom", wrong="error"),
+                time=at("charttime"),
+                stored=at("storetime"),
+            ),
+        ),
     ),
     "LABEVENTS": Table(
         needed=(*_ID, "itemid", "charttime", "value", "valuenum", "valueuom"),
@@ -85,7 +90,11 @@ LAYOUT: dict[str, Table] = {
         look=specimens("50800", _SPECIMEN_KEYS),
         shapes=(
             of_specimen(
-                measure("itemid", "valuenum", time=at("charttime"), unit="valueuom", words="value", kind="lab"),
+                measure(
+                    Cells(item="itemid", value="valuenum", unit="valueuom", words="value"),
+                    time=at("charttime"),
+                    kind="lab",
+                ),
                 _SPECIMEN_KEYS,
             ),
         ),
@@ -93,7 +102,13 @@ LAYOUT: dict[str, Table] = {
     "OUTPUTEVENTS": Table(
         needed=(*_ID, "itemid", "charttime", "value", "valueuom"),
         encounter="hadm_id",
-        shapes=(measure("itemid", "value", wrong="iserror", **_IN_CHART),),  # type: ignore[arg-type]
+        shapes=(
+            measure(
+                Cells(item="itemid", value="value", unit="valueuom", wrong="iserror"),
+                time=at("charttime"),
+                stored=at("storetime"),
+            ),
+        ),
     ),
     "INPUTEVENTS_CV": Table(needed=infusions.NEEDED_CV, encounter="hadm_id", shapes=(infusions.points,)),
     "INPUTEVENTS_MV": Table(
@@ -126,9 +141,7 @@ LAYOUT: dict[str, Table] = {
     "DIAGNOSES_ICD": Table(
         needed=(*_ID, "icd9_code"),
         encounter="hadm_id",
-        shapes=(
-            named(time=found("discharge", "hadm_id"), text=title("diagnoses", "icd9_code"), kind="diagnosis"),
-        ),
+        shapes=(named(time=found("discharge", "hadm_id"), text=title("diagnoses", "icd9_code"), kind="diagnosis"),),
     ),
     "PROCEDURES_ICD": Table(
         needed=(*_ID, "icd9_code"),

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clinical_jepa.records.batch import SourceBatch
+from clinical_jepa.sources.columnar.candidates import Run
+from clinical_jepa.sources.columnar.codemap import items
+from clinical_jepa.sources.columnar.settle import Settled, refusal
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.tables.candidates import Run
-from clinical_jepa.sources.tables.codemap import items
 from clinical_jepa.sources.tables.data_set import beside, column, files, read_table, stem
 from clinical_jepa.sources.tables.mimic import admissions, declared, site, titles
 from clinical_jepa.sources.tables.mimic3.layout import LAYOUT
-from clinical_jepa.sources.tables.settle import Settled, refusal
 from clinical_jepa.sources.tables.text import Unreadable
 
 NAMESPACE = "mimic3"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
+from clinical_jepa.sources.columnar.candidates import Run, candidates
 from clinical_jepa.sources.tables import infusions
-from clinical_jepa.sources.tables.candidates import Run, candidates
 from clinical_jepa.sources.tables.data_set import Table
 from clinical_jepa.sources.tables.mimic import found, of_specimen, sex, specimens, title
-from clinical_jepa.sources.tables.shapes import at, clock, end_of_day, first_of, lines_of, measure, named, number
+from clinical_jepa.sources.tables.shapes import Cells, at, clock, end_of_day, first_of, lines_of, measure, named, number
 
 _WHO = ("subject_id", "hadm_id")
 _CHARTED = ("itemid", "charttime", "storetime", "value", "valueuom")
 _SPECIMEN_KEYS = ("subject_id", "specimen_id")
 _CEILING = 91  # the age of all who are older than 89
-_STORED = {"time": at("charttime"), "stored": at("storetime"), "unit": "valueuom"}
+_VALUENUM = Cells(item="itemid", value="valuenum", unit="valueuom")
 _MICRO_TIME = first_of(at("charttime"), at("chartdate"))
 _CODED = first_of(found("discharge", "hadm_id"), end_of_day("chartdate"))  # procedures are coded when a stay ends
 
@@ -78,7 +80,9 @@ def _hosp() -> dict[str, Table]:
             look=specimens("52033", _SPECIMEN_KEYS),
             shapes=(
                 of_specimen(
-                    measure("itemid", "valuenum", words="value", kind="lab", **_STORED),  # type: ignore[arg-type]
+                    measure(
+                        replace(_VALUENUM, words="value"), time=at("charttime"), stored=at("storetime"), kind="lab"
+                    ),
                     _SPECIMEN_KEYS,
                 ),
             ),
@@ -92,7 +96,13 @@ def _hosp() -> dict[str, Table]:
         "omr": Table(
             needed=("subject_id", "chartdate", "seq_num", "result_name", "result_value"),
             key=("subject_id", "chartdate", "seq_num", "result_name"),
-            shapes=(measure("result_name", "result_value", time=at("chartdate"), stored=end_of_day("chartdate")),),
+            shapes=(
+                measure(
+                    Cells(item="result_name", value="result_value"),
+                    time=at("chartdate"),
+                    stored=end_of_day("chartdate"),
+                ),
+            ),
         ),
     }
 
@@ -125,11 +135,7 @@ def _drugs_and_bills() -> dict[str, Table]:
             needed=(*_WHO, "seq_num", "chartdate", "icd_code", "icd_version"),
             key=("hadm_id", "seq_num", "icd_code"),
             encounter="hadm_id",
-            shapes=(
-                named(
-                    time=at("chartdate"), latest=_CODED, text=title("procedures", "icd_code")
-                ),
-            ),
+            shapes=(named(time=at("chartdate"), latest=_CODED, text=title("procedures", "icd_code")),),
         ),
         "emar_detail": Table(ignored="details of doses, without a time"),
         "pharmacy": Table(ignored="orders to the pharmacy"),
@@ -156,14 +162,14 @@ def _icu() -> dict[str, Table]:
             key=("subject_id", "stay_id", "itemid", "charttime", "valuenum"),
             shown=("stay_id", "itemid", "charttime"),
             encounter="hadm_id",
-            shapes=(measure("itemid", "valuenum", **_STORED),),  # type: ignore[arg-type]
+            shapes=(measure(_VALUENUM, time=at("charttime"), stored=at("storetime")),),
         ),
         "outputevents": Table(
             needed=(*_WHO, "stay_id", *_CHARTED),
             key=("subject_id", "stay_id", "itemid", "charttime", "value"),
             shown=("stay_id", "itemid", "charttime"),
             encounter="hadm_id",
-            shapes=(measure("itemid", "value", **_STORED),),  # type: ignore[arg-type]
+            shapes=(measure(replace(_VALUENUM, value="value"), time=at("charttime"), stored=at("storetime")),),
         ),
         "inputevents": Table(
             needed=(*infusions.NEEDED_MV, "stay_id", "orderid"),

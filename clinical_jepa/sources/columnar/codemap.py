@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import csv
 from functools import cache
+from typing import Any
 
 import polars as pl
 
 from clinical_jepa.vocabulary.tables import schemas
 
 SOURCES_OF_UNITS = ("row", "documentation", "disputed")
-_SCHEMA = {
+_SCHEMA: dict[str, Any] = {
     "item": pl.String,
     "code": pl.String,
     "column": pl.String,

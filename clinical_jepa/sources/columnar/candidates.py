@@ -9,11 +9,12 @@ from typing import Any
 import polars as pl
 
 from clinical_jepa.records.batch import Identity
+from clinical_jepa.sources.columnar.block import LINE
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.tables.text import LINE
 
 # ``why``: no fact of this system, and why; ``reason`` and ``message``: refused. ``part`` tells the facts of a line apart.
-# Available at ``known`` where that is given; else as reported, else after ``delay``, else at ``time``.
+# Available at ``known`` where that is given (only then may ``time`` be null: a static); else as reported, else after
+# ``delay``, else at ``time``. ``basis`` and ``status``: only where the source itself says them.
 COLUMNS: Mapping[str, Any] = {
     LINE: pl.Int64,
     "part": pl.String,
@@ -22,6 +23,8 @@ COLUMNS: Mapping[str, Any] = {
     "reported": pl.Int64,
     "delay": pl.Int64,
     "known": pl.Int64,
+    "basis": pl.String,
+    "status": pl.String,
     "value": pl.Float64,
     "unit": pl.String,
     "text": pl.String,
@@ -31,7 +34,6 @@ COLUMNS: Mapping[str, Any] = {
     "reason": pl.String,
     "message": pl.String,
 }
-STATIC = ("GENDER//", "PERSON")  # what is true at no time in particular
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from clinical_jepa.records.batch import Identity, Rejection, SourceBatch
 from clinical_jepa.records.events import EVENTS
-from clinical_jepa.sources.tables.candidates import COLUMNS, STATIC, Run, candidates, nothing
-from clinical_jepa.sources.tables.checks import checked
-from clinical_jepa.sources.tables.text import LINE, Block
+from clinical_jepa.sources.columnar.block import LINE, Block
+from clinical_jepa.sources.columnar.candidates import COLUMNS, Run, candidates, nothing
+from clinical_jepa.sources.columnar.checks import checked
 
 _UNKEPT = "a line without any fact"
 
@@ -66,7 +66,7 @@ def settled(block: Block, found: Sequence[pl.DataFrame], run: Run, columns: Colu
     lines = _lines(block, rows, kept, refused)
     where = columns.records(block.frame)
     rejections = [
-        _rejection(run, where.get(line, "line"), reason, message, block.lines[line])
+        _rejection(run, where.get(line, "line"), reason, message, block.line(line))
         for line, reason, message in refused.select(LINE, "reason", "message").unique(maintain_order=True).rows()
     ]
     batch = SourceBatch(
@@ -135,8 +135,7 @@ def _peopled(rows: pl.DataFrame, block: Block, run: Run, columns: Columns) -> pl
 
 def _timed(rows: pl.DataFrame, run: Run) -> pl.DataFrame:
     """Refuses what has no time, then what belongs to nobody, unless its shape refused it already."""
-    static = pl.any_horizontal(pl.col("code").str.starts_with(prefix) for prefix in STATIC)
-    timeless = pl.col("reason").is_null() & pl.col("time").is_null() & (~static | pl.col("known").is_null())
+    timeless = pl.all_horizontal(pl.col(name).is_null() for name in ("reason", "time", "known"))
     nobody = pl.col("reason").is_null() & ~timeless & pl.col("subject_id").is_null()
     name = run.table
     return rows.with_columns(
@@ -166,7 +165,9 @@ def _available(rows: pl.DataFrame) -> pl.DataFrame:
         .then(pl.max_horizontal(reported, time))
         .otherwise(time + delay.fill_null(0))
         .alias("available"),
-        pl.when(known.is_not_null())
+        pl.when(pl.col("basis").is_not_null())
+        .then("basis")
+        .when(known.is_not_null())
         .then(pl.lit("assumed"))
         .when(early)
         .then(pl.lit("clamped"))
@@ -181,11 +182,15 @@ def _available(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _events(rows: pl.DataFrame, source: str) -> pa.Table:
     values = [None if value is None else str(value) for value in rows["value"].to_list()]
-    rows = rows.with_columns(pl.concat_str("key", "part").alias("key"), pl.Series("·value", values, pl.String))
+    rows = rows.with_columns(
+        pl.concat_str("key", "part").alias("key"),
+        pl.Series("·value", values, pl.String),
+        pl.col("status").fill_null("final"),
+    )
     facts = _ids(rows, pl.lit(source), "key")
     rows = rows.with_columns(pl.Series("·fact", facts, pl.String))
     said = ("subject_id", "time", "code", "·value", "text", "unit")
-    events = _ids(rows, "·fact", *said, pl.lit("final"), "available")
+    events = _ids(rows, "·fact", *said, "status", "available")
     columns = {
         **{name: rows[name].to_arrow() for name in ("subject_id", "time", "code")},
         "numeric_value": rows["value"].cast(pl.Float32).to_arrow(),
@@ -197,7 +202,7 @@ def _events(rows: pl.DataFrame, source: str) -> pa.Table:
         "source": pa.array([source] * rows.height, pa.string()),
         "event_id": pa.array(events, pa.string()),
         "fact_id": pa.array(facts, pa.string()),
-        "status": pa.array(["final"] * rows.height, pa.string()),
+        "status": rows["status"].to_arrow(),
         "record_id": pa.nulls(rows.height, pa.string()),
     }
     return pa.table([columns[field.name].cast(field.type) for field in EVENTS], EVENTS)
@@ -243,16 +248,16 @@ def _broken(block: Block, run: Run) -> Iterable[Rejection]:
     told = f"{run.table}: the line has more or fewer cells than the head"
     for line in block.ragged:
         owner = f"{block.owners[line]}, " if block.owners else ""
-        yield _rejection(run, f"{owner}line with another number of cells", "invalid", told, block.lines[line])
+        yield _rejection(run, f"{owner}line with another number of cells", "invalid", told, block.line(line))
     for cut in block.cut:
-        told = f"{run.table}: the last line has no line break, so it may have been cut; end it with one where it is whole"
+        told = (
+            f"{run.table}: the last line has no line break, so it may have been cut; end it with one where it is whole"
+        )
         yield _rejection(run, "last line", "unreadable", told, cut)
 
 
 def _rejection(run: Run, record: str, reason: str, message: str, original: bytes) -> Rejection:
-    return Rejection(
-        source=run.source, file=run.file, record=record, reason=reason, message=message, original=original
-    )
+    return Rejection(source=run.source, file=run.file, record=record, reason=reason, message=message, original=original)
 
 
 def ignored_whole(frame: pl.DataFrame, why: str) -> pl.DataFrame:

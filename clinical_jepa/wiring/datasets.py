@@ -1,0 +1,87 @@
+"""Data sets as the command line shows them: what became of every line of tables, MEDS written and checked."""
+
+from __future__ import annotations
+
+import resource
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.instant import END
+from clinical_jepa.wiring import compose, tables
+from clinical_jepa.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from clinical_jepa.sources.tables.accounts import TableAccount
+
+SHOWN = 100  # violations that are printed
+
+
+def export_meds(settings: Settings, out: Path, *, view: str, as_of: str | None) -> dict[str, int]:
+    """The store as a MEDS dataset; its counts."""
+    from clinical_jepa.store import meds_views
+
+    if view not in meds_views.VIEWS:
+        raise BadRequest(f"there is no view {view!r}; there are {' and '.join(meds_views.VIEWS)}")
+    until = END if as_of is None else compose.instant(as_of)
+    made = datetime.now(UTC)
+    return meds_views.export(compose.store(settings), out, view=view, as_of=until, made=made)
+
+
+def check_meds(folder: Path) -> tuple[bool, list[str]]:
+    """Whether a folder is a valid MEDS dataset, and everything in which it is not."""
+    from clinical_jepa.sources.meds.rules import violations
+
+    if not folder.is_dir():
+        raise BadRequest(f"there is no folder {folder}")
+    found = list(violations(folder))
+    lines = [
+        f"{one.file}{'' if one.row is None else f' row {one.row}'}: {one.rule}: {one.message}" for one in found[:SHOWN]
+    ]
+    if len(found) > SHOWN:
+        lines.append(f"… and {len(found) - SHOWN} more")
+    return not found, [*lines, f"meds: {len(found)} violations"]
+
+
+def check_tables(settings: Settings, folder: Path) -> tuple[bool, list[str]]:
+    """Reads every table at or below a folder without storing it: is every line stored, refused or ignored, and why."""
+    from clinical_jepa.sources.tables.accounts import accounts
+
+    if not folder.exists():
+        raise BadRequest(f"there is no {folder}")
+    found = list(accounts(folder, compose.context(settings, folder)))
+    if not found:
+        raise BadRequest(f"no table of a data set that is known here at or below {folder}")
+    rows = [_row(one) for one in found]
+    whys = [
+        {"table": one.path.name, "fate": fate, "why": why, "lines": count}
+        for one in found
+        for fate, kinds in (("refused", one.lines.refused), ("ignored", one.lines.ignored))
+        for why, count in sorted(kinds.items())
+    ]
+    total, stored = (sum(getattr(one.lines, name) for one in found) for name in ("count", "stored"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    short = [one.path.name for one in found if not one.holds]
+    sentence = (
+        f"tables: {total} lines, {stored} stored, {sum(one.facts for one in found)} facts, "
+        f"{sum(one.seconds for one in found):.0f} s, {peak:.0f} MiB at most; "
+        f"lines that do not add up: {', '.join(short) or 'none'}"
+    )
+    return not short, [tables.text(rows), "", tables.text(whys), "", sentence]
+
+
+def _row(one: TableAccount) -> dict[str, Any]:
+    return {
+        "data set": one.data_set,
+        "table": one.path.name,
+        "in file": "unreadable" if one.in_file is None else one.in_file,
+        "stored": one.lines.stored,
+        "refused": one.lines.refused.total(),
+        "ignored": one.lines.ignored.total(),
+        "in part refused": one.lines.partly,
+        "facts": one.facts,
+        "refusals": one.refusals,
+        "s": f"{one.seconds:.1f}",
+        "adds up": "yes" if one.holds else "NO",
+    }
