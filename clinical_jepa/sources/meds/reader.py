@@ -41,7 +41,7 @@ _MEANT = {
     "high": pl.Float64,
 }
 _SAID = ("who", "time", "code", "value", "text_value")  # what tells rows apart that have no id
-_COLUMNS = Columns(subject="who", encounter="encounter_id", key=("·key",), shown=("·row",))
+_COLUMNS = Columns(subject="who", encounter="encounter_id", key=("·key",), shown=("row",))
 
 
 def find(root: Path) -> list[Path]:
@@ -139,7 +139,7 @@ def _block(batch: pa.RecordBatch, first: int, run: Run, codes: _Codes, firsts: p
     frame = frame.join(firsts, on="who", how="left", maintain_order="left")
     said = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in _SAID], separator="|")
     frame = frame.with_columns(
-        pl.coalesce("fact_id", said).alias("·key"), (pl.col(LINE) + first).cast(pl.String).alias("·row")
+        pl.coalesce("fact_id", said).alias("·key"), (pl.col(LINE) + first).cast(pl.String).alias("row")
     )
     block = Block(frame=frame, shown=lambda place: orjson.dumps(batch.slice(place, 1).to_pylist()[0], default=str))
     return settled(block, [_facts(frame)], run, _COLUMNS)

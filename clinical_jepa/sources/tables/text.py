@@ -19,7 +19,7 @@ from pyarrow import csv
 
 from clinical_jepa.sources.columnar.block import LINE, Block, split
 
-BLOCK = 8 * 2**20  # bytes of text at a time
+BLOCK = 4 * 2**20  # bytes of text at a time
 _LONGEST = 64 * 2**20  # of one record: a quotation mark that is never closed must not swallow a file
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

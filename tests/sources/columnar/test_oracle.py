@@ -49,9 +49,19 @@ def test_both_ways_give_the_same_rows_and_refusals(facts: list[dict]) -> None:
 
 
 def _by_column(facts: list[dict]):
-    schema = {"code": pl.String, "time": pl.Int64, "reported": pl.Int64, "delay": pl.Int64, "value": pl.Float64, "unit": pl.String, "text": pl.String}
-    frame = pl.DataFrame(facts, schema=schema).with_row_index(LINE).with_columns(
-        pl.col(LINE).cast(pl.Int64), pl.lit("7").alias("who")
+    schema = {
+        "code": pl.String,
+        "time": pl.Int64,
+        "reported": pl.Int64,
+        "delay": pl.Int64,
+        "value": pl.Float64,
+        "unit": pl.String,
+        "text": pl.String,
+    }
+    frame = (
+        pl.DataFrame(facts, schema=schema)
+        .with_row_index(LINE)
+        .with_columns(pl.col(LINE).cast(pl.Int64), pl.lit("7").alias("who"))
     )
     frame = frame.with_columns(pl.col(LINE).cast(pl.String).alias("id"))
     run = Run(

@@ -31,7 +31,9 @@ class Made:
     rows: Sequence[str]
     spoilt: Mapping[str, str]
 
-    def write(self, folder: Path, rows: Sequence[str] | None = None, *, head: str | None = None, end: str = "\n") -> Path:
+    def write(
+        self, folder: Path, rows: Sequence[str] | None = None, *, head: str | None = None, end: str = "\n"
+    ) -> Path:
         """The folder, its table with other rows, another head, or another end."""
         for name, text in self.others.items():
             path = folder / name
@@ -90,7 +92,8 @@ MADE: dict[str, Made] = {
         table="icu/chartevents.csv",
         head=_FOUR,
         rows=[
-            f"7,70,700,1,2150-10-24 0{n}:00:00,2150-10-24 0{n}:05:00,220045,{80 + n},{80 + n},bpm,0" for n in range(1, 6)
+            f"7,70,700,1,2150-10-24 0{n}:00:00,2150-10-24 0{n}:05:00,220045,{80 + n},{80 + n},bpm,0"
+            for n in range(1, 6)
         ],
         spoilt={
             "no-time": "7,70,700,1,,2150-10-24 09:05:00,220045,80,80,bpm,0",
@@ -119,7 +122,14 @@ MADE: dict[str, Made] = {
         others={},
         table="set-a/132539.txt",
         head="Time,Parameter,Value",
-        rows=["00:00,RecordID,132539", "00:00,Age,54", "00:00,Gender,0", "00:07,HR,73", "36:07,HR,75", "48:00,Temp,36.5"],
+        rows=[
+            "00:00,RecordID,132539",
+            "00:00,Age,54",
+            "00:00,Gender,0",
+            "00:07,HR,73",
+            "36:07,HR,75",
+            "48:00,Temp,36.5",
+        ],
         spoilt={"no-time": "noon,HR,80", "invalid": "01:00,HR,eighty", "implausible": "01:00,pH,735"},
     ),
     "cinc2019": Made(

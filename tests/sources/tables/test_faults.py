@@ -15,7 +15,9 @@ SETS = list(MADE)
 
 
 def cases(fault: str, ends: str, sets: list[str] = SETS) -> list[Any]:
-    return [pytest.param(MADE[name], id=name, marks=pytest.mark.fault(source=name, fault=fault, ends=ends)) for name in sets]
+    return [
+        pytest.param(MADE[name], id=name, marks=pytest.mark.fault(source=name, fault=fault, ends=ends)) for name in sets
+    ]
 
 
 def spoilt() -> list[Any]:
@@ -24,7 +26,9 @@ def spoilt() -> list[Any]:
             made,
             reason,
             id=f"{name}-{reason}",
-            marks=pytest.mark.fault(source=name, fault=NAMES[reason], ends=f"the line refused as {reason}, the others kept"),
+            marks=pytest.mark.fault(
+                source=name, fault=NAMES[reason], ends=f"the line refused as {reason}, the others kept"
+            ),
         )
         for name, made in MADE.items()
         for reason in made.spoilt
@@ -32,7 +36,9 @@ def spoilt() -> list[Any]:
 
 
 @pytest.mark.parametrize(("made", "reason"), spoilt())
-def test_a_spoilt_line_is_refused_with_its_bytes_and_the_others_are_kept(made: Made, reason: str, tmp_path: Path) -> None:
+def test_a_spoilt_line_is_refused_with_its_bytes_and_the_others_are_kept(
+    made: Made, reason: str, tmp_path: Path
+) -> None:
     sound, _ = _read(made, tmp_path / "sound", made.rows)
     batch, lines = _read(made, tmp_path / "spoilt", [*made.rows[:2], made.spoilt[reason], *made.rows[2:]])
     assert reasons(batch) == {reason: 1}
@@ -83,7 +89,12 @@ def test_a_ragged_line_is_one_refusal(made: Made, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("made", cases("wrong column", "the file refused, and told which column it lacks"))
 def test_another_head_is_one_refusal(made: Made, tmp_path: Path) -> None:
-    wrong = made.head.replace("Parameter", "What").replace("ICULOS", "HOUR").replace("charttime", "at").replace("CHARTTIME", "AT")
+    wrong = (
+        made.head.replace("Parameter", "What")
+        .replace("ICULOS", "HOUR")
+        .replace("charttime", "at")
+        .replace("CHARTTIME", "AT")
+    )
     made.write(tmp_path, head=wrong.replace("labresultoffset", "at"))
     batch, _ = outcome(made, tmp_path)
     assert [(one.reason, one.record) for one in batch.rejections] == [("unreadable", "file")]
@@ -136,5 +147,3 @@ def test_what_a_refusal_says_holds_no_value(tmp_path: Path) -> None:
 def _read(made: Made, folder: Path, rows: list[str]) -> Any:
     made.write(folder, rows)
     return outcome(made, folder)
-
-

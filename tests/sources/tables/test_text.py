@@ -49,7 +49,9 @@ def test_bytes_that_are_no_utf_8_cost_no_line(tmp_path: Path) -> None:
     assert block.line(0) == b"1,\xb0F"
 
 
-def test_a_quotation_mark_that_is_never_closed_is_not_read_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quotation_mark_that_is_never_closed_is_not_read_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(text, "BLOCK", 8)
     monkeypatch.setattr(text, "_LONGEST", 64)
     (tmp_path / "t.csv").write_text('a,b\n1,"x\n' + "2,y\n" * 50)
