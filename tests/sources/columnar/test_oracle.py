@@ -49,15 +49,8 @@ def test_both_ways_give_the_same_rows_and_refusals(facts: list[dict]) -> None:
 
 
 def _by_column(facts: list[dict]):
-    schema = {
-        "code": pl.String,
-        "time": pl.Int64,
-        "reported": pl.Int64,
-        "delay": pl.Int64,
-        "value": pl.Float64,
-        "unit": pl.String,
-        "text": pl.String,
-    }
+    kinds = (pl.String, pl.Int64, pl.Int64, pl.Int64, pl.Float64, pl.String, pl.String)
+    schema = dict(zip(("code", "time", "reported", "delay", "value", "unit", "text"), kinds, strict=True))
     frame = (
         pl.DataFrame(facts, schema=schema)
         .with_row_index(LINE)

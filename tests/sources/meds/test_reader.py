@@ -28,18 +28,10 @@ def read(folder: Path) -> SourceBatch:
 
 
 def facts(batch: SourceBatch) -> set[tuple[Any, ...]]:
-    return {
-        (
-            row["subject_id"],
-            row["code"],
-            row["time"],
-            row["available_time"],
-            row["available_basis"],
-            row["numeric_value"] and round(row["numeric_value"], 2),
-            row["unit"],
-        )
-        for row in batch.events.to_pylist()
-    }
+    rows = batch.events.to_pylist()
+    named = ("subject_id", "code", "time", "available_time", "available_basis", "numeric_value", "unit")
+    found = [[row[name] for name in named] for row in rows]
+    return {tuple(round(cell, 2) if isinstance(cell, float) else cell for cell in cells) for cells in found}
 
 
 def refused(rows: list[dict[str, Any]], folder: Path, schema: pa.Schema = DATA) -> list[tuple[str, str]]:

@@ -56,9 +56,19 @@ def stay_2019(**values: object) -> str:
 
 
 _FOUR = "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,itemid,value,valuenum,valueuom,warning"
-_FIVE = "nursingchartid,patientunitstayid,nursingchartoffset,nursingchartentryoffset,nursingchartcelltypecat,nursingchartcelltypevallabel,nursingchartcelltypevalname,nursingchartvalue"
-_LAB = "labid,patientunitstayid,labresultoffset,labtypeid,labname,labresult,labresulttext,labmeasurenamesystem,labmeasurenameinterface,labresultrevisedoffset"
-_PATIENT = "patientunitstayid,gender,age,unittype,hospitaladmitoffset,hospitaladmitsource,hospitaldischargeoffset,hospitaldischargelocation,hospitaldischargestatus,admissionheight,admissionweight,unitdischargeoffset,unitdischargelocation,unitdischargestatus,uniquepid"
+_FIVE = (
+    "nursingchartid,patientunitstayid,nursingchartoffset,nursingchartentryoffset,nursingchartcelltypecat,"
+    "nursingchartcelltypevallabel,nursingchartcelltypevalname,nursingchartvalue"
+)
+_LAB = (
+    "labid,patientunitstayid,labresultoffset,labtypeid,labname,labresult,labresulttext,labmeasurenamesystem,"
+    "labmeasurenameinterface,labresultrevisedoffset"
+)
+_PATIENT = (
+    "patientunitstayid,gender,age,unittype,hospitaladmitoffset,hospitaladmitsource,hospitaldischargeoffset,"
+    "hospitaldischargelocation,hospitaldischargestatus,admissionheight,admissionweight,unitdischargeoffset,"
+    "unitdischargelocation,unitdischargestatus,uniquepid"
+)
 EICU = {
     "patient.csv": f"{_PATIENT}\n11,Female,> 89,MICU,-60,Emergency Department,3000,Home,Alive,160,55,2000,Floor,Alive,002-1\n"
     "12,Male,70,SICU,-10,,900,Death,Expired,180,80,900,Death,Expired,002-2\n",
@@ -86,7 +96,8 @@ MADE: dict[str, Made] = {
         data_set="mimic4",
         others={
             "hosp/patients.csv": "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n7,F,91,2150,2011 - 2013,\n",
-            "hosp/admissions.csv": "subject_id,hadm_id,admittime,dischtime,deathtime,admission_type,discharge_location,edregtime,edouttime\n"
+            "hosp/admissions.csv": "subject_id,hadm_id,admittime,dischtime,"
+            "deathtime,admission_type,discharge_location,edregtime,edouttime\n"
             "7,70,2150-10-23 21:09:00,2150-10-25 17:15:00,,URGENT,HOME,,\n",
         },
         table="icu/chartevents.csv",

@@ -135,7 +135,10 @@ def test_an_eicu_stay_begins_its_own_clock(tmp_path: Path) -> None:
 def test_eicu_vital_signs_and_nurses_charting(tmp_path: Path) -> None:
     """Neither table is in the open demo: these lines are made up, with the published columns."""
     MADE["eicu"].write(tmp_path)
-    periodic = "vitalperiodicid,patientunitstayid,observationoffset,temperature,sao2,heartrate,respiration,cvp,etco2,systemicsystolic\n1,11,5,,97,88,18,,,121\n2,11,-5,96.1,,,,,,\n"
+    periodic = (
+        "vitalperiodicid,patientunitstayid,observationoffset,temperature,sao2,heartrate,respiration,cvp,etco2,"
+        "systemicsystolic\n1,11,5,,97,88,18,,,121\n2,11,-5,96.1,,,,,,\n"
+    )
     found = rows(read(tmp_path, "eicu", "vitalPeriodic.csv", periodic), MINUTE)
     assert found == {
         ("MDC//150456", 5, 5, "delay", 97.0),
@@ -143,7 +146,10 @@ def test_eicu_vital_signs_and_nurses_charting(tmp_path: Path) -> None:
         ("MDC//151562", 5, 5, "delay", 18.0),
         ("MDC//150033", 5, 5, "delay", 121.0),
     }
-    charted = f"{NURSE_CHARTING}\n1,11,10,15,Vital Signs,Temperature,Temperature (F),98.6\n2,11,20,15,Vital Signs,Heart Rate,Heart Rate,90\n3,11,20,25,Other,Orders,Diet,soup\n"
+    charted = (
+        f"{NURSE_CHARTING}\n1,11,10,15,Vital Signs,Temperature,Temperature (F),98.6\n"
+        "2,11,20,15,Vital Signs,Heart Rate,Heart Rate,90\n3,11,20,25,Other,Orders,Diet,soup\n"
+    )
     found = rows(read(tmp_path, "eicu", "nurseCharting.csv", charted), MINUTE)
     assert found == {("LOINC//8310-5", 10, 15, "issued", 37.0), ("LOINC//8867-4", 20, 20, "clamped", 90.0)}
 
@@ -177,7 +183,10 @@ def test_mimic_4_chart_and_infusions(tmp_path: Path) -> None:
     hours = {(code, basis, said) for code, _, _, basis, said in rows(batch, HOUR)}
     assert hours == {("LOINC//8867-4", "issued", 81.0), ("LOINC//8310-5", "clamped", 37.0)}
     assert lines.ignored == {"mapped item without a number": 1}
-    head = "subject_id,hadm_id,stay_id,caregiver_id,starttime,endtime,storetime,itemid,amount,amountuom,rate,rateuom,orderid,statusdescription"
+    head = (
+        "subject_id,hadm_id,stay_id,caregiver_id,starttime,endtime,storetime,itemid,amount,amountuom,rate,rateuom,"
+        "orderid,statusdescription"
+    )
     drip = [
         "7,70,700,1,2150-10-24 01:00:00,2150-10-24 02:00:00,2150-10-24 01:01:00,221906,1,mg,0.2,mcg/kg/min,1,ChangeDose/Rate",
         "7,70,700,1,2150-10-24 02:00:00,2150-10-24 03:00:00,2150-10-24 02:01:00,221906,1,mg,0.1,mcg/kg/min,1,FinishedRunning",
