@@ -133,8 +133,9 @@ def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, Rea
     if not units:
         named = ", ".join(str(path) for path in paths) or "no folder given"
         raise BadRequest(
-            f"nothing to read in {named}: looked for FHIR (.ndjson, .json, also .gz), tables of MIMIC-III, MIMIC-IV, eICU, "
-            "CinC 2012 and 2019, MEDS (.parquet), WFDB headers (.hea), DICOM files and HL7 v2 (.hl7, .mllp); nothing was ingested"
+            f"nothing to read in {named}: looked for FHIR (.ndjson, .json, also .gz), tables (MIMIC-III: PATIENTS.csv beside the "
+            "others; MIMIC-IV, eICU, CinC 2012 and 2019), MEDS (.parquet), WFDB headers (.hea), DICOM files and HL7 v2 "
+            "(.hl7, .mllp); nothing was ingested"
         )
     return [(found, site) for found, site in units.items() if _ours(found, site)]
 

@@ -20,11 +20,11 @@ def mimic(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def test_the_mimic3_demo_is_ingested_whole_and_once(data: Path, mimic: Store) -> None:
     report = run(data / "mimic3_demo", mimic)
-    assert (report.total.files, report.total.events, report.total.rejected) == (10, 177_717, 172)
-    assert report.total.clamped == 14_505 + 2_560 + 1_005 + 1_660
-    assert report.reasons == {"invalid": 111, "implausible": 61}
+    assert (report.total.files, report.total.events, report.total.rejected) == (26, 238_430, 201)
+    assert report.total.clamped == 22_351
+    assert report.reasons == {"invalid": 127, "implausible": 74}
     assert mimic.subjects(2 * LONG_AFTER).num_rows == 100
-    assert run(data / "mimic3_demo", mimic).total.skipped == 10
+    assert run(data / "mimic3_demo", mimic).total.skipped == 26
 
 
 def test_waveforms_and_charts_of_a_subject_land_on_one_timeline(data: Path, mimic: Store) -> None:

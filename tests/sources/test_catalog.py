@@ -16,6 +16,8 @@ from clinical_jepa.sources.fhir import reader as fhir
 from clinical_jepa.sources.hl7v2 import reader as hl7v2
 from clinical_jepa.sources.tables.mimic3 import reader as tables
 from clinical_jepa.sources.wfdb import reader as wfdb
+from tests.sources.meds.made import write as write_meds
+from tests.sources.tables.made import MADE
 
 FHIR = Path(fhir.__file__).parent / "examples"
 HL7 = Path(hl7v2.__file__).parent / "examples"
@@ -47,6 +49,9 @@ def test_units_come_by_kind_then_by_path(mixed: Path) -> None:
 
 
 def test_every_kind_is_read(mixed: Path) -> None:
+    for name, made in MADE.items():
+        made.write(mixed / name)
+    write_meds(mixed / "meds")
     for kind in catalog.KINDS:
         unit = next(one for one in catalog.find(mixed) if one.kind == kind)
         assert list(catalog.read(unit, ReadContext(root=mixed)))

@@ -37,6 +37,11 @@ class Form:
         match = self.name.fullmatch(PurePosixPath(path).name)
         return match[1] if match else None
 
+    def begins(self, path: Path) -> bool:
+        """Whether a file begins with the head."""
+        with path.open("rb") as file:
+            return file.readline(2**12).strip().lower() == self.head
+
 
 @dataclass(frozen=True, kw_only=True)
 class Damaged:
@@ -46,15 +51,9 @@ class Damaged:
     why: str
 
 
-def holds(path: Path, form: Form) -> bool:
-    """Whether a zip or a folder holds stay files of this form."""
-    if path.is_dir():
-        return any(form.stay(one.name) for one in path.iterdir())
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(form.stay(name) for name in archive.namelist())
-    except _DAMAGE:
-        return False
+def holds(folder: Path, form: Form) -> bool:
+    """Whether a folder holds stay files of this form: names may be anybody's, so that one file must begin as they do."""
+    return any(form.begins(one) for one in folder.iterdir() if form.stay(one.name))
 
 
 def stay_blocks(path: Path, form: Form) -> Iterator[Block | Damaged]:

@@ -70,6 +70,18 @@ def test_a_stay_of_2012_begins_its_own_clock(tmp_path: Path) -> None:
     assert units["CINC2012//Mg"] == "mmol/L"
 
 
+def test_a_category_that_the_documentation_does_not_have_is_no_fact(tmp_path: Path) -> None:
+    made = MADE["cinc2012"]
+    made.write(tmp_path, ["00:00,Gender,2", "00:00,Gender,-1", "00:00,ICUType,9"])
+    batch, lines = outcome(made, tmp_path)
+    assert batch.events.num_rows == 0
+    assert lines.ignored == {
+        "a category that the documentation does not have": 1,
+        "unknown, written as a number": 1,
+        "item not in the code map": 1,
+    }
+
+
 def test_outcomes_of_2012_are_known_when_they_can_be(tmp_path: Path) -> None:
     text = "RecordID,SAPS-I,SOFA,Length_of_stay,Survival,In-hospital_death\n132539,6,1,5,-1,0\n132540,-1,8,8,1,1\n"
     batch = read(tmp_path, "cinc2012", "Outcomes-a.txt", text)

@@ -40,6 +40,7 @@ def series(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
     elapsed = clock.field("1").cast(pl.Int64) * HOUR + clock.field("2").cast(pl.Int64) * MINUTE + ORIGIN
     is_birth, is_name, read = pl.col("column") == "birth", pl.col("column") == "name", pl.col("·read")
     unknown = pl.col("absent").list.contains(read).fill_null(False)
+    unclear = is_name & ~unknown & ~pl.col("·item").str.contains(":")
     bad = read.is_null() & ~pl.col("·blank")
     facts = candidates(
         rows,
@@ -56,7 +57,9 @@ def series(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
         text=pl.when(is_birth & (read >= 90)).then(pl.lit("older than 89")),
         low=pl.col("low"),
         high=pl.col("high"),
-        why=pl.when(unknown)
+        why=pl.when(unclear)
+        .then(pl.lit("a category that the documentation does not have"))
+        .when(unknown)
         .then(pl.lit("unknown, written as a number"))
         .when(pl.col("·blank"))
         .then(pl.lit("no value")),
@@ -138,11 +141,11 @@ OUTCOMES = Table(
 def find(root: Path) -> list[Path]:
     """The sets (zips, or folders of stay files) at or below ``root``, each file of outcomes after them."""
     if root.is_file():
-        return [root] if (_SET.fullmatch(root.name) and holds(root, FORM)) or _OUTCOMES.fullmatch(root.name) else []
+        return [root] if _SET.fullmatch(root.name) or _OUTCOMES.fullmatch(root.name) else []  # damaged ones too
     folders = sorted({path.parent for path in root.rglob("*.txt") if FORM.stay(path.name)})
     zips = sorted(path for path in root.rglob("*.zip") if _SET.fullmatch(path.name))
     outcomes = sorted(path for path in root.rglob("*.txt") if _OUTCOMES.fullmatch(path.name))
-    return [*(path for path in (*zips, *folders) if path.suffix == ".zip" or holds(path, FORM)), *outcomes]
+    return [*zips, *(path for path in folders if holds(path, FORM)), *outcomes]
 
 
 def parts(path: Path) -> list[Path]:

@@ -31,7 +31,7 @@ COLUMNS = (
 FORM = Form(
     name=re.compile(r"(p\d{6})\.psv"), columns=tuple(name.lower() for name in COLUMNS), separator="|", lines=20_000
 )
-_SET = re.compile(r"training(_set[ab])?\.zip", re.IGNORECASE)
+_SET = re.compile(r"training_set[ab]\.zip", re.IGNORECASE)
 _EARLY = 6 * HOUR  # the label turns 1 this long before the onset that it stands for
 
 
@@ -106,9 +106,10 @@ ROWS = Table(
 def find(root: Path) -> list[Path]:
     """The sets (zips, or folders of stay files) at or below ``root``."""
     if root.is_file():
-        return [root] if _SET.fullmatch(root.name) and holds(root, FORM) else []
+        return [root] if _SET.fullmatch(root.name) else []  # a damaged one is to be refused, not overlooked
     zips = sorted(path for path in root.rglob("*.zip") if _SET.fullmatch(path.name))
-    return [*zips, *sorted({path.parent for path in root.rglob("*.psv") if FORM.stay(path.name)})]
+    folders = sorted({path.parent for path in root.rglob("*.psv") if FORM.stay(path.name)})
+    return [*zips, *(path for path in folders if holds(path, FORM))]
 
 
 def parts(path: Path) -> list[Path]:
