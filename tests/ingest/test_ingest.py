@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Store:
 
 def test_the_report_counts_by_source(tmp_path: Path, store: Store) -> None:
     report = run(examples(tmp_path), store)
-    assert report.sources["fhir"] == Counts(files=7, events=22, assumed=10, ignored=2)
+    assert report.sources["fhir"] == Counts(files=7, events=22, assumed=10, ignored=2, withdrawn=1)
     tables = report.sources["mimic3"]
     assert (tables.files, tables.rejected, tables.clamped) == (11, 7, 3)
     assert report.reasons == {
@@ -85,10 +85,10 @@ def test_a_changed_table_or_reader_reads_again_what_it_may_concern(
             (0, 0),
             (7, 0),
             (0, 0),
-            (7, 10),
+            (7, 11),
         )
         monkeypatch.setattr("clinical_jepa.ingest.READERS", 99)
-        assert again("") == (7, 10)
+        assert again("") == (7, 11)
     finally:
         monkeypatch.undo()
         tables.tables_hash.cache_clear()
