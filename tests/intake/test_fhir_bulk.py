@@ -103,6 +103,18 @@ def test_compressed_files(bulk: Bulk, caller: Caller, packed: str) -> None:
         assert sorted(line for body in bodies for line in body.splitlines()) == all_lines(bulk.clinic)
 
 
+@fault("truncated compression", "asked again, then the same result")
+@pytest.mark.parametrize("packed", ["transport", "file"])
+def test_compression_that_breaks_off_is_seen_without_a_count(bulk: Bulk, caller: Caller, packed: str) -> None:
+    """Its last eight bytes alone tell that nothing is missing: the lines before them are whole."""
+    bulk.packed = packed
+    bulk.bend = lambda said: {**said, "output": [{"type": one["type"], "url": one["url"]} for one in said["output"]]}
+    bulk.clinic.site.faults = [bent(LAST, lambda reply: replace(reply, body=reply.body[:-8], unsized=True))]
+    exported(caller)
+    assert len(bulk.clinic.site.asked(LAST)) == 2
+    assert len([*caller.spool.rglob("*.ndjson*")]) == 4
+
+
 def test_a_server_that_takes_the_question_as_a_resource_only(bulk: Bulk, caller: Caller) -> None:
     exported(caller)
     bulk.clinic.site.faults = [lambda request, _: Reply(status=405) if request.method == "GET" else None]

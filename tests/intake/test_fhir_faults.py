@@ -364,6 +364,17 @@ def test_an_answer_too_large_for_memory_is_refused(clinic: Clinic, caller: Calle
     assert "more than 100 bytes" in report.problem
 
 
+@pytest.mark.fault(
+    source="fhir-server", fault="an answer that drips", ends="given up after its time, then as any other failure"
+)
+def test_an_answer_that_never_ends_is_given_up(clinic: Clinic, caller: Caller) -> None:
+    clinic.fill("Observation", 25)
+    caller.manners = replace(QUICK, answer_s=-1.0)  # whatever comes, comes too late
+    (report,) = caller.poll()
+    assert "comes too slowly" in report.problem
+    assert caller.waits == [0.5, 1.0, 2.0]
+
+
 SEQUENCE = st.lists(
     st.tuples(
         st.sampled_from(["500", "429", "dead", "half", "silent", "html", "403", "foreign"]),

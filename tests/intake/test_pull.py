@@ -197,6 +197,15 @@ def test_a_file_that_changes_in_the_middle(publisher: Publisher, tmp_path: Path,
     assert held(tmp_path) == BODIES | {"a.csv": b"gamma" * 1000}
 
 
+def test_without_a_checksum_two_halves_of_two_files_are_told_by_their_tag(publisher: Publisher, tmp_path: Path) -> None:
+    (tmp_path / ".a.csv.part").write_bytes(b"old!!" * 400)
+    (tmp_path / ".a.csv.tag").write_text('"old"')
+    with client(QUICK) as asks:
+        door = Door(client=asks, bases=(publisher.site.url,), manners=QUICK)
+        downloading.download(door, f"{publisher.site.url}/set/a.csv", tmp_path / "a.csv", None)
+    assert (tmp_path / "a.csv").read_bytes() == BODIES["a.csv"]
+
+
 @fault("another piece than asked for", "fetched from its beginning; then the same result")
 def test_a_server_that_sends_another_piece(publisher: Publisher, tmp_path: Path) -> None:
     (tmp_path / ".a.csv.part").write_bytes(BODIES["a.csv"][:100])
