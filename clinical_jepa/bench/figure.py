@@ -1,4 +1,4 @@
-"""One measured ratio and the limit it is held to."""
+"""One figure of a bench: a ratio and the limit it is held to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """``ratio`` is to be at least ``limit``, or at most where ``at_least`` is false; ``detail`` says what was compared."""
+    """``ratio`` meets ``limit`` from above (``at_least``) or from below; ``detail`` says what was measured."""
 
     name: str
     ratio: float
@@ -17,5 +17,5 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        """Whether the ratio keeps its limit."""
+        """Whether the limit is kept."""
         return self.ratio >= self.limit if self.at_least else self.ratio <= self.limit
