@@ -1,1 +1,1 @@
-"""Figures as ratios against peers, measured side by side in one run."""
+"""Figures as ratios against peers, measured in one run."""

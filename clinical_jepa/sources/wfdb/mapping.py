@@ -6,11 +6,10 @@ the lowest ``rank`` that carries a value wins.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
 
 from clinical_jepa.vocabulary.tables import Row, cached, rows
 
@@ -75,7 +74,7 @@ def waveform(name: str) -> Target | None:
     if known is not None or not clean:
         return known
     return Target(
-        name="", target=f"SIGNAL//{clean}", unit=None, rank=0, low=-np.inf, high=np.inf, zero_is_missing=False
+        name="", target=f"SIGNAL//{clean}", unit=None, rank=0, low=-math.inf, high=math.inf, zero_is_missing=False
     )
 
 

@@ -137,11 +137,8 @@ def _parts(record: TopRecord, spans: Sequence[Span], context: ReadContext, aside
 
 
 def _files(record: TopRecord, span: Span) -> list[Path]:
-    """The files that are touched while the segment may still come: its own, else the next one's, else the record's."""
-    for one in record.spans[record.spans.index(span) :]:
-        if one.path.exists():
-            return parts(one.path)
-    return [record.path]
+    """The files that are touched while the segment may still come: its own, or, where it has no header yet, the record's."""
+    return parts(span.path) if span.path.exists() else [record.path]
 
 
 def _unfinished(record: TopRecord, minute: Fragment, context: ReadContext) -> bool:
