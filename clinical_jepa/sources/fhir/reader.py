@@ -187,7 +187,7 @@ def _outcomes(body: Json, reader: Reader, reading: _Reading) -> list[Outcome]:
         meta=body.get("meta") or {},
         subject_of=people.subject,
     )
-    withdrawn = withdrawals.entered_in_error(body, frame)
+    withdrawn = withdrawals.whole_record(body, frame)
     if identity is not None:
         found = list(reader(body, frame))
     elif name is None and kind == "Device":

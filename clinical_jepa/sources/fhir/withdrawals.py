@@ -7,6 +7,7 @@ from collections.abc import Container
 from zoneinfo import ZoneInfo
 
 from clinical_jepa.records.batch import Retraction
+from clinical_jepa.records.events import RETRACTED
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, retraction
 from clinical_jepa.sources.fhir.times import instant
@@ -33,13 +34,11 @@ def deletion(url: str, moment: str | None, zone: ZoneInfo, kinds: Container[str]
     return retraction(f"{kind}/{name}", at, "last-updated")
 
 
-def entered_in_error(body: Json, frame: Frame) -> Retraction | None:
-    """Of a record that never should have been: everything of it, also what this version no longer shows."""
+def whole_record(body: Json, frame: Frame) -> Retraction | None:
+    """Of a record that was cancelled or never should have been: everything of it, also what this version no longer shows."""
     codings = (body.get("verificationStatus") or {}).get("coding", ())
     said = {body.get("status"), *(coding.get("code") for coding in codings)}
-    if "entered-in-error" not in said:
-        return None
-    return frame.withdrawal(body.get("issued"))
+    return frame.withdrawal(body.get("issued")) if said & set(RETRACTED) else None
 
 
 def left_out(body: Json) -> list[Outcome]:

@@ -104,6 +104,22 @@ def test_a_component_that_a_correction_no_longer_has_does_not_stand(tmp_path: Pa
     assert stands == ["LOINC//8480-6"]  # the new row is known a microsecond after the old ones are taken back
 
 
+def test_a_cancelled_panel_takes_back_its_components_though_it_shows_none(tmp_path: Path) -> None:
+    first = observation(valueQuantity=None, component=[part("8480-6", 120), part("8462-4", 70)])
+    batch = read(
+        write(tmp_path, "Observation.ndjson", first, observation(valueQuantity=None, status="cancelled", issued=WHEN))
+    )
+    assert taken_back(batch) == [(record("Observation/o1"), WHEN, "issued")]
+
+
+def test_a_cancelled_stay_takes_back_the_beds_it_no_longer_names(tmp_path: Path) -> None:
+    stay = {"resourceType": "Encounter", "id": "e1", "status": "cancelled", "class": {"code": "IMP"}}
+    stay |= {"subject": {"reference": "Patient/p1"}, "meta": {"lastUpdated": WHEN}}
+    batch = read(write(tmp_path, "Encounter.ndjson", stay))
+    assert taken_back(batch) == [(record("Encounter/e1"), WHEN, "last-updated")]
+    assert batch.rejections == ()
+
+
 LINKED = {"resourceType": "Patient", "id": "p1", "meta": {"versionId": "2", "lastUpdated": WHEN}}
 OTHER = {"resourceType": "Patient", "id": "p2", "meta": {"lastUpdated": WHEN}}
 
