@@ -149,13 +149,15 @@ def _lists(world: World) -> tuple[list, list, list]:  # type: ignore[type-arg]
 
 
 @settings(max_examples=80, deadline=None)
-@given(worlds, st.lists(st.integers(0, 1), min_size=20, max_size=20), instants, instants)
+@given(worlds, st.lists(st.integers(0, 1), min_size=20, max_size=20), st.integers(4, 8), st.booleans())
 def test_a_memory_restarted_before_rewind_knows_nothing_that_changed(
-    world: World, which: list[int], one: int, other: int
+    world: World, which: list[int], step: int, changes_only: bool
 ) -> None:
     """Late rows, late withdrawals and late links put everyone in doubt of whom another thing is believed now."""
-    since, until = min(one, other), max(one, other)
+    since, until = step * UNIT, 8 * UNIT
     known, late = _parted(world, which, None)
+    if changes_only:
+        known, late = World(world.rows), World([], world.retractions, world.links)
     then, now = set(oracle.arrivals(known, BEGINNING, since)), set(oracle.arrivals(world, BEGINNING, until))
     now = {one for one in now if one[0] <= since}
     found = in_memory(known, late).arrivals(since, until, known_commits=1)
@@ -193,6 +195,26 @@ def test_any_order_batching_restart_and_compaction_give_the_same_answers(world: 
                 assert answer(reader, -1, until) == oracle.arrivals(world, -1, until)
         rest = store.rejections().num_rows
         assert rest == len(store._views()[0]["events"].changes.owners.circular)
+
+
+V1 = Row("a", 20, subject=1, fact="f", record="r")
+GONE = Row("z", 25, subject=1, fact="f", status="entered-in-error")
+
+
+@pytest.mark.parametrize(
+    ("known", "late", "doubts"),
+    [
+        (World([V1]), World([], [withdrawn("r", 50)]), {1: 20}),
+        (World([V1]), World([], [], [linked(1, 2, 50)]), {1: 20, 2: 20}),
+        (World([V1], [], [linked(1, 2, 50)]), World([], [withdrawn("r", 30)]), {1: 20, 2: 20}),  # 2 had it since 50
+        (World([V1], [], [linked(1, 2, 50)]), World([GONE]), {1: 20, 2: 20}),
+        (World([V1], [], [linked(1, 2, 10)]), World([], [], [linked(1, 3, 15)]), {1: 20, 2: 20, 3: 20}),
+        (World([V1], [withdrawn("r", 30)]), World([], [withdrawn("r", 90)]), {}),
+    ],
+)
+def test_what_comes_late_puts_in_doubt_whoever_had_it(known: World, late: World, doubts: dict[int, int]) -> None:
+    assert in_memory(known, late).arrivals(60, 80, known_commits=1).rewind == doubts
+    assert in_memory(known, late).arrivals(60, 80, known_commits=2).rewind == {}
 
 
 def test_a_withdrawn_record_is_gone_from_then_on_and_may_be_said_again(tmp_path: Path) -> None:
