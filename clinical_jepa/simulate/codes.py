@@ -33,7 +33,7 @@ ITEMS = {
     "fio2": Item("3150-6", "Inhaled oxygen concentration", "%", 0, "vital-signs"),
     "gcs": Item("9269-2", "Glasgow coma score total", "{score}", 0, "survey"),
     "acvpu": Item("80288-4", "Level of consciousness", "", 0, "survey"),
-    "urine": Item("9192-6", "Urine output", "mL", 0, "vital-signs"),
+    "urine": Item("9187-6", "Urine output", "mL", 0, "vital-signs"),
     "weight": Item("29463-7", "Body weight", "kg", 1, "vital-signs"),
     "height": Item("8302-2", "Body height", "cm", 0, "vital-signs"),
     "lactate": Item("2524-7", "Lactate", "mmol/L", 1, "laboratory"),

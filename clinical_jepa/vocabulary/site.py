@@ -15,6 +15,7 @@ from clinical_jepa.vocabulary import tables
 from clinical_jepa.vocabulary.tables import Row
 
 # table: what makes a row the same as a shipped one; other tables are theirs whose sources read them
+_DATA_SETS = ("cinc2012.csv", "cinc2019.csv", "eicu.csv", "meds.csv", "mimic3.csv", "mimic4.csv")
 _KEYS = {
     "variables.csv": ("code",),
     "units.csv": ("from", "to"),
@@ -24,21 +25,38 @@ _KEYS = {
     "units_met.csv": ("system", "written"),
     "fhir.csv": ("system", "code"),
     "fhir_systems.csv": ("uri",),
-    "mimic3.csv": ("itemid", "table"),
+    "fhir_channels.csv": ("system", "code"),
+    "fhir_fields.csv": ("resource", "field"),
+    "hl7v2.csv": ("system", "code"),
+    "hl7v2_absent.csv": ("text",),
+    "hl7v2_charsets.csv": ("name",),
+    "hl7v2_systems.csv": ("name",),
+    "hl7v2_units.csv": ("system", "spelling"),
+    "hl7v2_waves.csv": ("code",),
+    "dicom_leads.csv": ("number",),
     "wfdb.csv": ("kind", "name"),
-}
+} | dict.fromkeys(_DATA_SETS, ("table", "item", "code"))
 _NUMBERS = {
     "variables.csv": ("low", "high"),
     "units.csv": ("factor", "offset"),
     "unit_rules.csv": ("factor", "offset"),
     "molar_masses.csv": ("g_per_mol", "valence"),
+    "fhir_channels.csv": ("low", "high"),
+    "hl7v2_waves.csv": ("rank", "low", "high"),
+    "dicom_leads.csv": ("rank",),
     "wfdb.csv": ("rank", "low", "high"),
-}
+} | dict.fromkeys(_DATA_SETS, ("low", "high"))
 _NEEDED = {
     "units.csv": ("from", "to", "factor", "offset"),
     "unit_rules.csv": ("from", "to", "factor", "offset", "codes"),
 }
-_CODES = {"fhir.csv": "canonical", "unit_rules.csv": "codes", "annotations.csv": "codes", "molar_masses.csv": "code"}
+_CODES = {
+    "fhir.csv": "canonical",
+    "hl7v2.csv": "canonical",
+    "unit_rules.csv": "codes",
+    "annotations.csv": "codes",
+    "molar_masses.csv": "code",
+}
 _KINDS = frozenset({"vital", "lab", "measure", "monitor", "treatment", "alarm", "stay", "static", "condition"})
 
 

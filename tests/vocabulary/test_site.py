@@ -64,7 +64,7 @@ def test_a_site_adds_rows_and_takes_the_place_of_shipped_ones(tmp_path: Path) ->
             fhir="LOINC,8331-1,,our oral thermometers are broken\nHOUSE,HF,LOINC//8867-4,ours\n",
             units="gtt,mL,0.05,0\n",
             variables="LOINC//8867-4,heart_rate,Heart rate,vital,/min,10,300,\nHOUSE//1,ours,Ours,measure,1,0,5,\n",
-            annotations="drops,LOINC//9192-6,\n",
+            annotations="drops,LOINC//9187-6,\n",
             units_met="free,Stk,/min,\n",
         )
     )
@@ -206,3 +206,12 @@ def test_what_the_fast_path_remembers_of_a_coding_goes_with_the_tables(tmp_path:
     assert code() == ["LOINC//9279-1"]
     site.use(None)
     assert code() == ["LOINC//8867-4"]
+
+
+def test_every_table_says_what_tells_its_rows_apart() -> None:
+    """A table without a key would take two rows of a site for one thing without a word."""
+    shipped = {path.name for path in (tables.schemas() / "codes").glob("*.csv")}
+    assert shipped == set(site._KEYS)
+    for name in sorted(shipped):
+        read_rows = tables.read(tables.schemas() / "codes" / name)
+        assert len(tables.rows(name, *site._KEYS[name])) == len(read_rows), name

@@ -80,7 +80,7 @@ def test_a_laboratory_result_without_issued_takes_the_declared_delay(tmp_path: P
 
 def test_a_period_counts_from_its_end(tmp_path: Path) -> None:
     period = {"start": "2026-01-05T09:00:00Z", "end": "2026-01-05T10:00:00Z"}
-    urine = observation(code="9192-6", effectiveDateTime=None, effectivePeriod=period, valueQuantity=quantity(60, "mL"))
+    urine = observation(code="9187-6", effectiveDateTime=None, effectivePeriod=period, valueQuantity=quantity(60, "mL"))
     ((_, time, available, basis, _, _),) = facts(read(write(tmp_path, "Observation.ndjson", urine)))
     assert (time, available, basis) == ("2026-01-05T10:00:00Z", "2026-01-05T10:00:00Z", "clamped")
 

@@ -60,7 +60,7 @@ EXPECTED = {
         ("RXNORM//11149", "02-01 12:20", "02-01 12:20", "clamped", 0.0),
         ("FLUID//crystalloid", "02-01 12:30", "02-01 12:30", "clamped", 500.0),
     },
-    "OUTPUTEVENTS": {("LOINC//9192-6", "10-24 04:00", "10-24 04:20", "issued", 60.0)},
+    "OUTPUTEVENTS": {("LOINC//9187-6", "10-24 04:00", "10-24 04:20", "issued", 60.0)},
     "DIAGNOSES_ICD": {("CONDITION//ICD9CM//99591", "10-25 17:15", "10-25 17:15", "delay", "Sepsis")},
 }
 
