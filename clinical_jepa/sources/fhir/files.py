@@ -24,6 +24,7 @@ _SAYS_FHIR = re.compile(rb'"resourceType"\s*:\s*"[A-Z]')
 _JSON_MEMBER = re.compile(rb"PK\x03\x04.{26}[^\x00]{1,200}?\.(nd)?json", re.DOTALL)  # how a zip of JSON files begins
 _HEAD = 1 << 16  # where a resource or bundle must have named its type
 _LARGEST = 1 << 30  # bytes of one member of a zip file: more is taken for a bomb
+_DEEPEST = 8  # Bundles within each other
 _DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 CHUNK = 256  # lines at a time
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -254,6 +255,9 @@ def _one(raw: bytes, place: str, number: int, moments: tuple[object, ...]) -> It
     if held.startswith(b"{"):
         url = entry.fullUrl if isinstance(entry.fullUrl, str) else ""
         if b'"Bundle"' in held and _is_bundle(held):
+            if place.count(" entry") >= _DEEPEST:
+                yield Item(place, number, held, "Bundles within Bundles within Bundles: send what they hold one by one")
+                return
             yield from _parsed(held, f"{place} {number}")
         else:
             yield Item(place, number, held, url=url)

@@ -199,7 +199,7 @@ def _outcomes(body: Json, reader: Reader, reading: _Reading) -> list[Outcome]:
         found = [Refusal(reason="unknown-subject", message=message)]
     if withdrawn is None:
         return found
-    return [withdrawn, *(one for one in found if not isinstance(one, Refusal | Ignored))]
+    return [withdrawn, *(one for one in found if not isinstance(one, Refusal))]
 
 
 def _origin(item: Item, reading: _Reading) -> Origin:

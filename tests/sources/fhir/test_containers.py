@@ -39,6 +39,14 @@ def test_a_bundle_in_a_bundle_is_opened_too(tmp_path: Path) -> None:
     assert refusals(batch) == [("unreadable", "file entry 1 entry 2")]
 
 
+@pytest.mark.parametrize(("deep", "rows"), [(7, 1), (30, 0), (4000, 0)])
+def test_bundles_within_each_other_end_somewhere(deep: int, rows: int, tmp_path: Path) -> None:
+    held = orjson.dumps(observation("a"))
+    path = put(tmp_path, b'{"resourceType":"Bundle","entry":[{"resource":' * deep + held + b"}]}" * deep)
+    batch = read(path)
+    assert (batch.events.num_rows, [one.reason for one in batch.rejections]) == (rows, ["unreadable"] * (1 - rows))
+
+
 def test_an_entry_without_an_id_has_its_address_as_one(tmp_path: Path) -> None:
     named = observation(name="urn-1")
     unnamed = {key: value for key, value in named.items() if key != "id"}
