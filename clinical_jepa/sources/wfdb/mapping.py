@@ -6,7 +6,6 @@ the lowest ``rank`` that carries a value wins.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -74,7 +73,13 @@ def waveform(name: str) -> Target | None:
     if known is not None or not clean:
         return known
     return Target(
-        name="", target=f"SIGNAL//{clean}", unit=None, rank=0, low=-math.inf, high=math.inf, zero_is_missing=False
+        name="",
+        target=f"SIGNAL//{clean}",
+        unit=None,
+        rank=0,
+        low=float("-inf"),
+        high=float("inf"),
+        zero_is_missing=False,
     )
 
 
