@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 from collections.abc import Iterable
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from clinical_jepa.records.errors import BadRequest
 
@@ -26,6 +26,14 @@ def require(url: str, bases: Iterable[str]) -> str:
         f"an address at {host or 'an unreadable host'} lies below no allowed base; nothing was asked of it. "
         "List the base of the server if it is meant"
     )
+
+
+def joined(url: str, link: str) -> str:
+    """Where ``link``, found in an answer from ``url``, leads; empty, which is never allowed, where it leads nowhere."""
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        return ""
 
 
 def require_secrecy(url: str) -> None:

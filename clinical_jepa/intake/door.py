@@ -188,6 +188,8 @@ def _once(door: Door, question: Question, token: str | None, into: Opens | None)
     try:
         with door.client.stream(question.method, question.url, headers=headers, content=content) as response:
             return _received(door, question, response, into)
+    except httpx.InvalidURL:
+        raise Refused(f"{question.what}: the server names an address that cannot be asked", 0) from None
     except httpx.TransportError as error:
         return _Trouble(why=f"could not be read ({type(error).__name__})")
     except Broken as error:

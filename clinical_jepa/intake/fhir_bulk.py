@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 import orjson
 
 from clinical_jepa.intake import export_files, export_state, spool
-from clinical_jepa.intake.allowed import require
+from clinical_jepa.intake.allowed import joined, require
 from clinical_jepa.intake.door import Answer, Question, Refused, Unanswered, ask, host
 from clinical_jepa.intake.export_files import Look, Manifest, Named
 from clinical_jepa.intake.export_state import Done, Standing
@@ -95,7 +95,7 @@ def _begin(visit: Visit, exporting: Exporting, *, run: int, again: bool) -> Stan
     location = answer.headers.get("content-location")
     if not location:
         raise FetchFailed(f"$export: {host(visit.base)} accepted it and did not say where to ask for it")
-    status_url = require(urljoin(url, location), visit.door.bases)
+    status_url = require(joined(url, location), visit.door.bases)
     one = Standing(name=exporting.name, status_url=status_url, run=run, manifest=None, again=again)
     export_state.begin(visit.state, one)
     return one
@@ -189,7 +189,7 @@ def _status(visit: Visit, current: Standing) -> Answer:
 
 def _fetch(visit: Visit, current: Standing, manifest: Manifest, named: Named) -> Done:
     """One file, durable. It is fetched again where it has not the lines announced; if that lasts, kept as it is, and said."""
-    url, tries = urljoin(current.status_url, named.url), visit.door.manners.tries
+    url, tries = joined(current.status_url, named.url), visit.door.manners.tries
     part = visit.state.folder / "file.part"  # what a kill leaves of it is written over
     try:
         seen = _read(visit, url, part, named, authorised=manifest.needs_token)

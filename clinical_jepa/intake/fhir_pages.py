@@ -52,7 +52,7 @@ def read(body: bytes) -> Page:
             nameless += 1
             continue
         kind, name = resource.get("resourceType"), resource.get("id")
-        if kind == "OperationOutcome":
+        if kind == "OperationOutcome" and entry.get("search") == {"mode": "outcome"}:
             warnings += 1
         elif isinstance(kind, str) and isinstance(name, str):
             digests[kind, name] = digest(resource)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 from clinical_jepa.intake import fhir_pages, reconcile
+from clinical_jepa.intake.allowed import joined
 from clinical_jepa.intake.door import Answer, Question, Refused, ask
 from clinical_jepa.intake.fhir_pages import Page, instant, is_searchset, written
 from clinical_jepa.intake.visit import Visit, named
@@ -69,7 +70,8 @@ class _Look:
     files: int = 0
     listed: int = 0
     new: int = 0
-    odd: int = 0
+    nameless: int = 0  # resources that cannot be told apart later
+    warnings: int = 0
     newest: datetime | None = None
     began: datetime | None = None  # by the server's clock
     totals: set[int | None] = field(default_factory=set)
@@ -140,8 +142,8 @@ def _settled(visit: Visit, polling: Polling, kind: str, begin: datetime | None) 
         notes.append(f"kept changing while it was read ({sign}); the next full reading looks again")
     if sign == _FEWER:
         notes.append(f"the server counts more {kind} than it lists; it may not show all to this client")
-    if first.odd:
-        notes.append(f"{first.odd} entries without type and id, or remarks of the server; ingest says what they are")
+    if odd := first.nameless + first.warnings:
+        notes.append(f"{odd} entries without type and id, or remarks of the server; ingest says what they are")
     return first, notes, not (sign and look.new)
 
 
@@ -155,7 +157,7 @@ def _sign(visit: Visit, kind: str, look: _Look) -> str:
     if look.pages > 1 and look.began is not None and look.newest is not None and look.newest >= look.began:
         return "resources changed between pages"
     (total,) = look.totals or {None}
-    return _FEWER if total is not None and visit.state.listed(kind, visit.run) < total else ""
+    return _FEWER if total is not None and visit.state.listed(kind, visit.run) + look.nameless < total else ""
 
 
 def _look(visit: Visit, polling: Polling, kind: str, begin: datetime | None) -> _Look:
@@ -167,7 +169,7 @@ def _look(visit: Visit, polling: Polling, kind: str, begin: datetime | None) -> 
         _take(visit, kind, page, answer, look)
         if page.next is None:
             return look
-        url = urljoin(url, page.next)
+        url = joined(url, page.next)
         if url in asked or len(asked) >= polling.most_pages:
             raise Refused(f"{kind}: the pages of the server lead in a circle, or never end", 200)
         asked.add(url)
@@ -203,7 +205,8 @@ def _take(visit: Visit, kind: str, page: Page, answer: Answer, look: _Look) -> N
     look.pages += 1
     look.listed += entries
     look.new += new
-    look.odd += page.nameless + page.warnings
+    look.nameless += page.nameless
+    look.warnings += page.warnings
     look.began = look.began or http_date(answer.headers.get("date", ""))
     look.totals.add(page.total)
     look.newest = max((one for one in (look.newest, page.newest) if one is not None), default=None)

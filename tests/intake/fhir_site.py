@@ -65,7 +65,7 @@ class Clinic:
         since = datetime.fromisoformat(request.query.get("_lastUpdated", "ge1900-01-01T00:00:00Z").removeprefix("ge"))
         matching = sorted(
             (one for (type_, _), one in self.held.items() if type_ == kind and stamp(one) >= since),
-            key=lambda one: (stamp(one), one["id"]),
+            key=lambda one: (stamp(one), one.get("id", "")),
         )
         count, offset = int(request.query["_count"]), int(request.query.get("offset", 0))
         shown = matching[offset : offset + count]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import orjson
 import pytest
@@ -144,12 +146,13 @@ def test_entries_without_an_id_are_kept_and_said(clinic: Clinic, caller: Caller)
 
     def with_odd(kind: str, request: Request) -> dict:
         page = sound(kind, request)
-        odd = [{"resource": {"resourceType": "Observation"}}, {}, 3, {"resource": {"resourceType": "OperationOutcome"}}]
+        remark = {"resource": {"resourceType": "OperationOutcome", "id": "a-remark"}, "search": {"mode": "outcome"}}
+        odd = [{"resource": {"resourceType": "Observation"}}, {}, 3, remark]
         return page | {"entry": page["entry"] + odd}
 
     clinic.page = with_odd  # type: ignore[method-assign]
     (report,) = caller.poll()
-    assert any(note.startswith("4 entries without") for note in report.notes)
+    assert report.notes == (_nameless(4),)
     (body,) = caller.files().values()
     assert len(orjson.loads(body)["entry"]) == 5
 
@@ -201,3 +204,26 @@ def test_nothing_of_an_address_or_a_header_is_logged(
     assert clinic.site.asked("observation-001")
     assert "observation-001" not in caplog.text
     assert "secret" not in caplog.text
+
+
+def _nameless(count: int) -> str:
+    return f"{count} entries without type and id, or remarks of the server; ingest says what they are"
+
+
+@pytest.mark.data
+def test_every_official_example_comes_as_it_is(clinic: Clinic, caller: Caller, data: Path) -> None:
+    """The 566 R4 examples of HL7, odd ones among them, by search and page: the same resources, each once."""
+    with zipfile.ZipFile(data / "fhir_hl7_examples" / "hl7_r4_examples.zip") as examples:
+        bodies = [orjson.loads(examples.read(name)) for name in examples.namelist() if name.endswith(".json")]
+    for number, body in enumerate(bodies):
+        body["meta"] = {"versionId": "1"} | body.get("meta", {}) | {"lastUpdated": "2026-01-05T11:00:00.000Z"}
+        clinic.held[body["resourceType"], body.get("id", f"nameless-{number}")] = body
+    assert len(bodies) == 566
+    kinds = sorted({kind for kind, _ in clinic.held})
+    reports = caller.poll(*kinds, count=50)
+    assert [report.problem for report in reports if report.problem] == []
+    assert [report.notes for report in reports if report.notes] == [(_nameless(1),)]  # a Parameters without id
+    listed = [
+        orjson.dumps(entry["resource"]) for body in caller.files().values() for entry in orjson.loads(body)["entry"]
+    ]
+    assert sorted(listed) == sorted(orjson.dumps(body) for body in clinic.held.values())
