@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clinical_jepa.records.events import BASES
 from clinical_jepa.sources.columnar.settle import Lines
 from clinical_jepa.sources.tables import text
 from clinical_jepa.sources.tables.cinc2012 import reader as of_2012
 from clinical_jepa.sources.tables.cinc2019 import reader as of_2019
+from clinical_jepa.sources.tables.data_sets import reader
 from tests.sources.tables.made import MADE, ids, outcome
 
 
@@ -53,6 +55,17 @@ def test_stays_are_never_parted_by_a_block(
     parted, counted_again = outcome(made, tmp_path)
     assert ids(parted) == ids(whole)
     assert counted == counted_again != Lines()
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_nothing_is_available_before_its_time(name: str, tmp_path: Path) -> None:
+    made = MADE[name]
+    made.write(tmp_path, [*made.rows, *made.spoilt.values()])
+    for unit in reader(made.data_set).find(tmp_path):
+        batch, _ = outcome(made, tmp_path, unit)
+        for row in batch.events.to_pylist():
+            assert row["time"] is None or row["available_time"] >= row["time"], row["code"]
+            assert row["available_basis"] in BASES
 
 
 def _refused(batch: object) -> set[tuple[str, str, bytes]]:
