@@ -56,6 +56,7 @@ def check_meds(folder: Annotated[Path, typer.Argument(help="The dataset: data/ a
 @check.command("tables")
 def check_tables(
     folder: Annotated[Path, typer.Argument(help="Tables of MIMIC-III, MIMIC-IV, eICU, CinC 2012 or 2019.")],
+    items: Annotated[bool, typer.Option("--items", help="Also the items that no code map lists.")] = False,
     zone: options.Zone = None,
     config: Config = None,
 ) -> None:
@@ -65,4 +66,4 @@ def check_tables(
     """
     from clinical_jepa.wiring import datasets
 
-    _checked(*datasets.check_tables(options.settings(config, site_zone=zone), folder))
+    _checked(*datasets.check_tables(options.settings(config, site_zone=zone), folder, items=items))

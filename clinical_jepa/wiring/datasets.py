@@ -44,8 +44,11 @@ def check_meds(folder: Path) -> tuple[bool, list[str]]:
     return not found, [*lines, f"meds: {len(found)} violations"]
 
 
-def check_tables(settings: Settings, folder: Path) -> tuple[bool, list[str]]:
-    """Reads every table at or below a folder without storing it: is every line stored, refused or ignored, and why."""
+def check_tables(settings: Settings, folder: Path, *, items: bool = False) -> tuple[bool, list[str]]:
+    """Reads every table at or below a folder without storing it: is every line stored, refused or ignored, and why.
+
+    With ``items`` also which items no code map lists, the most frequent ones of each table.
+    """
     from clinical_jepa.sources.tables.accounts import accounts
 
     if not folder.exists():
@@ -68,7 +71,13 @@ def check_tables(settings: Settings, folder: Path) -> tuple[bool, list[str]]:
         f"{sum(one.seconds for one in found):.0f} s, {peak:.0f} MiB at most; "
         f"lines that do not add up: {', '.join(short) or 'none'}"
     )
-    return not short, [tables.text(rows), "", tables.text(whys), "", sentence]
+    unlisted = [
+        {"table": one.path.name, "item not in the code map": item, "lines": count}
+        for one in found
+        for item, count in one.lines.items.most_common(SHOWN if items else 0)
+    ]
+    listed = ["", tables.text(unlisted)] if items else []
+    return not short, [tables.text(rows), "", tables.text(whys), *listed, "", sentence]
 
 
 def _row(one: TableAccount) -> dict[str, Any]:

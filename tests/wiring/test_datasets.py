@@ -62,6 +62,14 @@ def test_every_line_of_every_data_set_is_accounted_for(tmp_path: Path) -> None:
     assert "no-time" in done.output
 
 
+def test_items_that_no_code_map_lists_are_told_by_table(tmp_path: Path) -> None:
+    made = MADE["cinc2012"]
+    made.write(tmp_path, [*made.rows, "01:00,Mood,3", "02:00,Mood,4", "02:00,Hope,4"])
+    lines = typed("check", "tables", tmp_path, "--items").output.splitlines()
+    told = [line.split() for line in lines if "Mood" in line or "Hope" in line]
+    assert told == [["set-a", "Mood", "2"], ["set-a", "Hope", "1"]]
+
+
 def test_a_line_that_is_lost_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from clinical_jepa.sources.tables import accounts
 

@@ -34,6 +34,7 @@ COLUMNS: Mapping[str, Any] = {
     "reason": pl.String,
     "message": pl.String,
 }
+UNMAPPED = "item not in the code map"  # why: then ``text`` names the item
 
 
 @dataclass(frozen=True, kw_only=True)

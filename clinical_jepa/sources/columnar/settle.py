@@ -13,7 +13,7 @@ import pyarrow as pa
 from clinical_jepa.records.batch import Identity, Rejection, SourceBatch
 from clinical_jepa.records.events import EVENTS
 from clinical_jepa.sources.columnar.block import LINE, Block
-from clinical_jepa.sources.columnar.candidates import COLUMNS, Run, candidates, nothing
+from clinical_jepa.sources.columnar.candidates import COLUMNS, UNMAPPED, Run, candidates, nothing
 from clinical_jepa.sources.columnar.checks import checked
 
 _UNKEPT = "a line without any fact"
@@ -24,7 +24,8 @@ class Lines:
     """What became of the lines of a table: each is stored (at least one fact of it), refused, or ignored by kind.
 
     ``refused`` counts by reason the lines of which nothing was stored and something refused; ``partly`` counts the stored
-    ones of which something was refused. The three are all: ``count == stored + refused + ignored``.
+    ones of which something was refused. The three are all: ``count == stored + refused + ignored``. ``items`` counts
+    the ignored ones of items that the code map does not list, by item.
     """
 
     count: int = 0
@@ -32,6 +33,7 @@ class Lines:
     partly: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
+    items: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: Lines) -> Lines:
         return Lines(
@@ -40,6 +42,7 @@ class Lines:
             partly=self.partly + other.partly,
             refused=self.refused + other.refused,
             ignored=self.ignored + other.ignored,
+            items=self.items + other.items,
         )
 
     @property
@@ -228,14 +231,17 @@ def _lines(block: Block, rows: pl.DataFrame, kept: pl.DataFrame, refused: pl.Dat
     only = reasons.filter(~pl.col(LINE).is_in(stored.implode()))
     settled_lines = pl.concat([stored, only[LINE]])
     idle = block.frame.select(LINE).filter(~pl.col(LINE).is_in(settled_lines.implode()))
-    whys = rows.filter(pl.col("why").is_not_null()).group_by(LINE, maintain_order=True).agg(pl.col("why").first())
-    told = idle.join(whys, on=LINE, how="left")["why"].fill_null(_UNKEPT)
+    first = (pl.col("why").first(), pl.col("text").first().alias("item"))
+    whys = rows.filter(pl.col("why").is_not_null()).group_by(LINE, maintain_order=True).agg(*first)
+    told = idle.join(whys, on=LINE, how="left").with_columns(pl.col("why").fill_null(_UNKEPT))
+    unlisted = told.filter(pl.col("why") == UNMAPPED)["item"].drop_nulls()
     return Lines(
         count=block.count,
         stored=stored.len(),
         partly=int(partly),
         refused=Counter(dict(only["reason"].value_counts().rows())) + _ragged(block),
-        ignored=Counter(dict(told.value_counts().rows())),
+        ignored=Counter(dict(told["why"].value_counts().rows())),
+        items=Counter(dict(unlisted.value_counts().rows())),
     )
 
 

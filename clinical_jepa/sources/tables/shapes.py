@@ -13,10 +13,9 @@ import polars as pl
 
 from clinical_jepa.records.instant import DAY, MINUTE, to_us
 from clinical_jepa.sources.columnar.block import LINE
-from clinical_jepa.sources.columnar.candidates import Clock, Run, Shape, candidates, nothing
+from clinical_jepa.sources.columnar.candidates import UNMAPPED, Clock, Run, Shape, candidates, nothing
 from clinical_jepa.sources.relative import ORIGIN
 
-UNMAPPED = "item not in the code map"
 _STAMP = "%Y-%m-%d %H:%M:%S"
 _REMOVED = "___"  # text that de-identification took away
 
@@ -79,7 +78,7 @@ def mapped(frame: pl.DataFrame, run: Run, item: str) -> tuple[pl.DataFrame, pl.D
     frame = frame.with_columns(pl.col(item).alias("·item")).drop(name for name in named_alike if name != "·item")
     joined = frame.join(known, on="·item", how="left", maintain_order="left")
     outside = joined.filter(pl.col("code").is_null())
-    return joined.filter(pl.col("code").is_not_null()), candidates(outside, why=UNMAPPED)
+    return joined.filter(pl.col("code").is_not_null()), candidates(outside, text=pl.col("·item"), why=UNMAPPED)
 
 
 @dataclass(frozen=True, kw_only=True)
