@@ -27,34 +27,30 @@ from tests.store.change_oracle import World
 
 NO_EVENTS = events([])
 UNIT = 20_000_000
-steps = st.integers(0, 8)
-instants = steps.map(lambda n: n * UNIT)
-records = st.none() | st.sampled_from(["r0", "r1", "r2"])
+instants = st.integers(0, 5).map(lambda n: n * UNIT)  # few of everything, so that things meet
+subjects = st.integers(1, 3)
+records = st.sampled_from(["r0", "r1"])
 statuses = st.sampled_from(["final", "final", "final", "amended", "entered-in-error"])
 rows_of_one = st.builds(
     Row,
-    event_id=st.sampled_from("abcdefghij"),
+    event_id=st.sampled_from("abcdefgh"),
     available=instants,
-    fact=st.sampled_from([None, "f0", "f1", "f2"]),
-    subject=st.integers(1, 4),
+    fact=st.sampled_from([None, "f0", "f1"]),
+    subject=subjects,
     time=st.none() | instants,
     status=statuses,
-    record=records,
+    record=st.none() | records,
 )
+withdrawals = st.builds(withdrawn, records, instants)
+links = st.builds(
+    lambda one, by, at, active: linked(one, (one + by - 1) % 3 + 1, at, active=active),
+    subjects, st.sampled_from([1, 1, 2, 2, 3]), instants, st.sampled_from([True, True, True, False]),
+)  # fmt: skip
 worlds = st.builds(
     World,
-    rows=st.lists(rows_of_one, max_size=9, unique_by=lambda row: row.event_id),
-    retractions=st.lists(st.builds(withdrawn, st.sampled_from(["r0", "r1", "r2"]), instants), max_size=4),
-    links=st.lists(
-        st.builds(
-            lambda one, other, at, active: linked(one, other, at, active=active),
-            st.integers(1, 4),
-            st.integers(1, 4),
-            instants,
-            st.sampled_from([True, True, False]),
-        ),
-        max_size=5,
-    ),
+    rows=st.lists(rows_of_one, min_size=2, max_size=8, unique_by=lambda row: row.event_id),
+    retractions=st.just([]) | st.lists(withdrawals, min_size=1, max_size=3),
+    links=st.just([]) | st.lists(links, min_size=1, max_size=4),
 )
 
 
@@ -89,7 +85,7 @@ def answer(store: Store, since: int, until: int) -> list[tuple[int, str, int]]:
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(worlds, instants, instants)
 def test_what_is_seen_is_what_one_who_lived_through_it_holds(world: World, one: int, other: int) -> None:
     since, until = min(one, other), max(one, other)
@@ -98,13 +94,13 @@ def test_what_is_seen_is_what_one_who_lived_through_it_holds(world: World, one: 
     assert answer(store, since, until) == oracle.arrivals(world, since, until)
     assert found.rewind == oracle.rewind(world, since, until)
     assert found.origins == oracle.origins(world, until)
-    for subject in (1, 2, 3, 4):
+    for subject in (1, 2, 3):
         mine = store.history(subject, as_of=until, since=since).events
         assert mine.equals(found.events.filter(pa.compute.equal(found.events["subject_id"], subject)))
         assert store.owner(subject, until) == oracle.owner(subject, world.until(until).links)
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(worlds, instants)
 def test_nothing_that_comes_later_changes_what_was_seen(world: World, until: int) -> None:
     whole, cut = in_memory(world), in_memory(world.until(until))
@@ -114,7 +110,7 @@ def test_nothing_that_comes_later_changes_what_was_seen(world: World, until: int
     assert whole.with_codes(("LOINC",), until).equals(cut.with_codes(("LOINC",), until))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(worlds, st.lists(st.integers(0, 1), min_size=20, max_size=20), st.none() | instants)
 def test_a_view_that_grows_equals_one_made_at_once(world: World, which: list[int], cut: int | None) -> None:
     """``cut``: the second part is what came later, as in a live ward; else the parts are mixed."""
@@ -148,8 +144,8 @@ def _lists(world: World) -> tuple[list, list, list]:  # type: ignore[type-arg]
     return list(world.rows), list(world.retractions), list(world.links)
 
 
-@settings(max_examples=80, deadline=None)
-@given(worlds, st.lists(st.integers(0, 1), min_size=20, max_size=20), st.integers(4, 8), st.booleans())
+@settings(max_examples=150, deadline=None)
+@given(worlds, st.lists(st.integers(0, 1), min_size=20, max_size=20), st.integers(2, 5), st.booleans())
 def test_a_memory_restarted_before_rewind_knows_nothing_that_changed(
     world: World, which: list[int], step: int, changes_only: bool
 ) -> None:
