@@ -20,6 +20,9 @@ from typer.testing import CliRunner, Result
 
 from clinical_jepa.cli.app import app
 from clinical_jepa.records.errors import BadRequest, FetchFailed
+from clinical_jepa.sources.context import ReadContext
+from clinical_jepa.sources.fhir import reader
+from clinical_jepa.vocabulary.identity import content_id
 from tests.intake.bulk_site import Bulk
 from tests.intake.fhir_site import Clinic
 from tests.intake.server import NOON, Answering, Reply, Request, json_reply, serving
@@ -118,6 +121,23 @@ def test_a_second_poll_says_that_nothing_is_new(ward: Clinic) -> None:
     summary = json.loads(typed("fetch", "fhir", base, "--json").output)
     assert sum(one["new"] for one in summary["types"]) == 0
     assert summary["problems"] == summary["notes"] == []
+
+
+def test_what_is_gone_from_the_server_is_withdrawn_in_the_store(ward: Clinic) -> None:
+    """From the instant at which the server was found without it; what was believed before stays believed."""
+    base = f"{ward.site.url}/fhir"
+    typed("fetch", "fhir", base)
+    typed("ingest", "spool", "--store", "store", "--as", "history")
+    del ward.held["Observation", "hr1"]
+    ward.site.clock = NOON + timedelta(hours=1)
+    assert json.loads(typed("fetch", "fhir", base, "--full", "--json").output)["types"][2]["deleted"] == 1
+    (told,) = Path("spool").rglob("deleted-*.json")
+    done = typed("ingest", "spool", "--store", "store", "--as", "history", "--json")
+    assert json.loads(done.output)["total"]["rejected"] == 0, done.output
+    context = ReadContext(root=Path("spool"))
+    (withdrawn,) = [one for batch in reader.read(told, context) for one in batch.retractions]
+    assert withdrawn.record_id == content_id("fhir", "Observation/hr1")
+    assert withdrawn.time == withdrawn.available_time == int((NOON + timedelta(hours=1)).timestamp() * 1e6)
 
 
 def test_only_listed_servers_are_asked(ward: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
