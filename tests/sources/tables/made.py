@@ -123,7 +123,7 @@ MADE: dict[str, Made] = {
         spoilt={
             "no-time": f"9,11,soon,1,potassium,4,4,{_BLOOD},90",
             "invalid": f"9,11,60,1,potassium,high,4,{_BLOOD},90",
-            "unknown-unit": "9,11,60,1,potassium,4,4,mmol/L,mg/dL,90",
+            "unknown-unit": "9,11,60,1,potassium,4,4,mmol/L,lpm,90",
             "implausible": f"9,11,60,1,potassium,444,444,{_BLOOD},90",
             "unknown-subject": f"9,99,60,1,potassium,4,4,{_BLOOD},90",
         },
