@@ -85,7 +85,10 @@ class Retraction:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectLink:
-    """From ``available_time`` on, everything of ``absorbed`` belongs to ``survivor``; ``active`` false undoes that."""
+    """From ``available_time`` on, everything of ``absorbed`` belongs to ``survivor``; ``active`` false undoes that.
+
+    Where a source says only that ``absorbed`` stands alone again, ``survivor`` is ``absorbed`` itself, and any link is undone.
+    """
 
     absorbed: int
     survivor: int

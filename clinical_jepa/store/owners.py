@@ -87,7 +87,8 @@ class _Tree:
     def act(self, link: Link) -> bool:
         """False where the link would close a circle."""
         if not link.active:
-            if self.above.get(link.absorbed) == link.survivor:
+            # a link of a subject to itself undoes any: some sources say only that it stands alone again
+            if link.absorbed in self.above and link.survivor in (link.absorbed, self.above[link.absorbed]):
                 self._part(link.absorbed)
                 self._note(link.absorbed, link.absorbed, link)
             return True

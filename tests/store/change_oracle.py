@@ -34,7 +34,7 @@ def owner(subject: int, links: Iterable[SubjectLink]) -> int:
     above: dict[int, int] = {}
     for link in sorted(links, key=lambda one: (one.available_time, one.time, one.active, one.absorbed, one.survivor)):
         if not link.active:
-            if above.get(link.absorbed) == link.survivor:
+            if link.absorbed in above and link.survivor in (above[link.absorbed], link.absorbed):
                 del above[link.absorbed]
         elif link.absorbed not in _up(link.survivor, above):
             above[link.absorbed] = link.survivor
