@@ -10,11 +10,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinical_jepa.records.batch import Mode, SourceBatch
-from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.errors import BadRequest, NothingToRead
 from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import ReadContext
@@ -97,7 +98,7 @@ def ingest(
     prepare: Prepare,
     progress: Progress | None = None,
 ) -> IngestReport:
-    """Read everything at or below ``paths`` into the store; ``BadRequest`` where there is nothing that can be read.
+    """Read everything at or below ``paths`` into the store; ``NothingToRead`` where there is nothing that can be read.
 
     With ``context.stitch_to`` each subject is shifted whole (``sources.stitch``), which reads everything twice.
     """
@@ -132,7 +133,7 @@ def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, Rea
                 units.setdefault(part, replace(context, root=path))
     if not units:
         named = ", ".join(str(path) for path in paths) or "no folder given"
-        raise BadRequest(
+        raise NothingToRead(
             f"nothing to read in {named}: looked for FHIR (.ndjson, .json, also .gz), tables (MIMIC-III: PATIENTS.csv beside the "
             "others; MIMIC-IV, eICU, CinC 2012 and 2019), MEDS (.parquet), WFDB headers (.hea), DICOM files and HL7 v2 "
             "(.hl7, .mllp); nothing was ingested"
@@ -185,13 +186,21 @@ def _aliases(store: Store, site: ReadContext) -> dict[str, str]:
 
 def _key(found: Found, site: ReadContext) -> str:
     """What makes this unit the same as one read before: its bytes, those it refers to, and how it is read."""
-    bytes_of = []
-    for path in catalog.parts(found):
-        with path.open("rb") as file:
-            bytes_of.append(hashlib.file_digest(file, "blake2b").hexdigest())
+    bytes_of = [_digest(path) for path in catalog.parts(found)]
     # a record that was read while it was being written is read once more when it has come to rest
     still = ["growing"] if found.kind == "wfdb" and growing(catalog.parts(found), site) else []
     return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of, *still)
+
+
+def _digest(path: Path) -> str:
+    state = path.stat()
+    return _digested(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1 << 17)  # a process that looks again and again reads only what changed
+def _digested(path: Path, *state: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def _way(site: ReadContext, kind: str) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from flows.runner import configured
 @task(retries=3, retry_delay_seconds=[2, 20, 120], task_run_name="ingest-source-{shard}")
 def ingest_source(source: str, store: str, mode: str, shard: int = 0, of: int = 1) -> dict[str, Any]:
     """Counts of one shard of a folder; no name of a patient or file."""
-    return road.ingest_summary(road.settings({"paths.store": store}), [source], mode=mode, shard=(shard, of))
+    return road.ingest_scheduled(road.settings({"paths.store": store}), source, mode=mode, shard=(shard, of))
 
 
 @flow(name="ingest", log_prints=False, task_runner=configured())

@@ -36,13 +36,22 @@ def simulate(
 
 
 def ingest(
-    sources: Annotated[list[Path], typer.Argument(help="Folders of FHIR, WFDB, DICOM, HL7 v2 or MIMIC-III tables.")],
+    sources: Annotated[
+        list[Path], typer.Argument(help="Folders or files of FHIR, HL7 v2, WFDB, DICOM, MEDS or ICU tables.")
+    ],
     store: Store = None,
     as_: options.Mode = "history",
     namespace: options.Namespace = None,
     zone: options.Zone = None,
     stitch: Annotated[
         str | None, typer.Option(help="Shift every subject whole to this start, e.g. 2026-01-05T08:00Z.")
+    ] = None,
+    strict: Annotated[
+        bool | None,
+        typer.Option("--strict", help="Validate every FHIR resource in full, not only what looks doubtful."),
+    ] = None,
+    watch: Annotated[
+        float | None, typer.Option(help="Look again every so many seconds, until Ctrl-C or SIGTERM.")
     ] = None,
     clock: options.Clock = None,
     config: Config = None,
@@ -54,7 +63,11 @@ def ingest(
     """
     from clinical_jepa.wiring import road
 
-    settings = options.settings(config, paths_store=store, site_namespace=namespace, site_zone=zone, ward_clock=clock)
+    flags = {"site_namespace": namespace, "site_zone": zone, "site_strict": strict, "ward_clock": clock}
+    settings = options.settings(config, paths_store=store, **flags)
+    if watch is not None:
+        road.ingest_watch(settings, sources, mode=as_, every=watch, tell=options.note)
+        return
     with road.progress("ingest") as tell:
         summary = road.ingest_summary(settings, sources, mode=as_, stitch=stitch, progress=tell)
     options.show(summary, as_json=as_json, text=lambda: road.ingest_text(summary))

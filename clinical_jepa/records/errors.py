@@ -2,6 +2,7 @@
 
     ClinicalJepaError
     ├── BadRequest        we were asked something that has no answer: unknown subject, bad option (exit code 2)
+    │   └── NothingToRead the folders given hold nothing that a source reads; for a schedule that is no failure
     ├── BrokenStore       what is on disk is not what was written there; nothing was changed
     ├── WrongModel        a memory, policy or checkpoint that belongs to another model, subject or code map
     ├── FetchFailed       a server or a download could not be read to its end; what is durable is kept, run again
@@ -19,6 +20,10 @@ class ClinicalJepaError(Exception):
 
 class BadRequest(ClinicalJepaError):
     """The caller asked for something that cannot be done as asked."""
+
+
+class NothingToRead(BadRequest):
+    """Nothing that a source reads lies where it was looked for."""
 
 
 class BrokenStore(ClinicalJepaError):

@@ -10,21 +10,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clinical_jepa.records.batch import ImageItem, SignalPiece, SourceBatch
+from clinical_jepa.records.batch import ImageItem, Retraction, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.vocabulary.identity import content_id
 
 _STATICS = ("MEDS_BIRTH", "GENDER//F", "GENDER//M")
 _NEVER = np.iinfo(np.int64).max
 Item = TypeVar("Item", SignalPiece, ImageItem)
+Change = TypeVar("Change", Retraction, SubjectLink)
 Rank = Literal["admission", "fact", "known"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beginnings:
-    """The earliest admission, fact and availability of every subject of the batches noted so far."""
+    """The earliest admission, fact and availability of every subject of the batches noted so far.
+
+    ``person`` holds the subjects that a source ever linked, as sets shared by their members: they are moved as one.
+    ``records`` tells whose a record is, so that its withdrawal moves with it.
+    """
 
     start: int  # where they are all moved to
     earliest: dict[Rank, dict[int, int]] = field(default_factory=lambda: {"admission": {}, "fact": {}, "known": {}})
+    person: dict[int, set[int]] = field(default_factory=dict)
+    records: dict[str, int] = field(default_factory=dict)
 
     def note(self, batches: Iterable[SourceBatch]) -> None:
         """Look at these batches too; nothing of them is kept."""
@@ -41,12 +48,18 @@ class Beginnings:
             ]
             for subject, time in of_items:
                 facts[subject] = min(time, facts.get(subject, _NEVER))
+            for link in batch.links:
+                both = self.person.get(link.absorbed, {link.absorbed}) | self.person.get(link.survivor, {link.survivor})
+                self.person.update(dict.fromkeys(both, both))
+            named = events.filter(pc.is_valid(events["record_id"]))
+            self.records.update(zip(named["record_id"].to_pylist(), named["subject_id"].to_pylist(), strict=True))
 
     def shift(self, subject_id: int) -> int:
         """How far a subject moves: its first admission, else its first fact, comes to lie at ``start``."""
         for times in self.earliest.values():
-            if subject_id in times:
-                return self.start - times[subject_id]
+            known = [times[one] for one in self.person.get(subject_id, {subject_id}) if one in times]
+            if known:
+                return self.start - min(known)
         return 0
 
     def _least(self, rank: Rank, events: pa.Table, column: str) -> None:
@@ -69,6 +82,21 @@ def stitched(batch: SourceBatch, beginnings: Beginnings) -> SourceBatch:
             replace(_moved(image, beginnings), fact_id=_id(image.fact_id, beginnings)) for image in batch.images
         ),
         rejections=tuple(replace(one, source=f"stitched:{one.source}") for one in batch.rejections),
+        retractions=tuple(
+            _shifted(one, beginnings.shift(beginnings.records[one.record_id]))
+            for one in batch.retractions
+            if one.record_id in beginnings.records  # else it withdraws nothing of what was read
+        ),
+        links=tuple(_shifted(one, beginnings.shift(one.survivor)) for one in batch.links),
+    )
+
+
+def _shifted(change: Change, shift: int) -> Change:
+    return replace(
+        change,
+        time=change.time + shift,
+        available_time=change.available_time + shift,
+        source=f"stitched:{change.source}",
     )
 
 

@@ -57,6 +57,7 @@ def context(settings: Settings, root: Path) -> ReadContext:
         namespace=settings.site.namespace,
         identity_key=key,
         trust_last_updated=settings.site.trust_last_updated,
+        strict=settings.site.strict,
         hl7_statuses=hl7_statuses(settings.hl7.statuses),
     )
 

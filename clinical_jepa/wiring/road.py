@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.errors import BadRequest, NothingToRead
 from clinical_jepa.wiring import advice, compose, tables
 from clinical_jepa.wiring import settings as configuration
 from clinical_jepa.wiring.settings import Settings
@@ -136,6 +136,36 @@ def ingest_summary(
         "ignored": dict(report.ignored),
         "empty": [str(path) for path in report.empty],
     }
+
+
+def ingest_scheduled(settings: Settings, source: str, *, mode: str, shard: tuple[int, int] = (0, 1)) -> dict[str, Any]:
+    """``ingest_summary`` of one source, to which an empty folder is no failure: nothing has come yet."""
+    from clinical_jepa.ingest import Counts
+
+    try:
+        return ingest_summary(settings, [source], mode=mode, shard=shard)
+    except NothingToRead:
+        return {"sources": {}, "total": asdict(Counts()), "reasons": {}, "ignored": {}, "empty": [source]}
+
+
+def ingest_watch(settings: Settings, sources: Sequence[Path], *, mode: str, every: float, tell: compose.Tell) -> None:
+    """Ingest what is new every ``every`` seconds, until SIGTERM or Ctrl-C, which let a file under way be finished.
+
+    A source may be empty still; ``BadRequest`` where it is not there.
+    """
+    from clinical_jepa.monitor.stopping import stopping
+
+    if every <= 0:
+        raise BadRequest(f"--watch {every:g}: a number of seconds above 0 is meant")
+    if missing := [str(source) for source in sources if not source.exists()]:
+        raise BadRequest(f"there is no {', '.join(missing)}; nothing was ingested")
+    tell(f"looking every {every:g} s; Ctrl-C ends it after the files under way")
+    with stopping() as stop:
+        while not stop.is_set():
+            came = [ingest_scheduled(settings, str(source), mode=mode)["total"] for source in sources]
+            if new := [total for total in came if total["files"]]:
+                tell(tables.text(new))
+            stop.wait(every)
 
 
 def ingest_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

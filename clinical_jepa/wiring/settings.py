@@ -26,6 +26,7 @@ class Site:
     namespace: str = "mrn"  # who issued the identifiers in the sources
     identity_key: str = ""  # secret of the subject ids; only from the environment
     trust_last_updated: bool = False  # meta.lastUpdated is a true reporting time here
+    strict: bool = False  # every FHIR resource is validated in full before it is read
     codes: str = ""  # folder of the site's own code tables (units.csv, fhir.csv, …), laid over the shipped ones
 
 

@@ -114,3 +114,38 @@ def test_signals_and_images_move_with_their_subject() -> None:
     assert (moved.images[0].time, moved.images[0].available_time) == (START + 2 * HOUR, START + 3 * HOUR)
     assert moved.images[0].fact_id != "c"
     assert moved.signals[0].source == "stitched:wfdb"
+
+
+def test_what_a_source_withdraws_and_links_moves_with_its_subjects() -> None:
+    from clinical_jepa.records.batch import Retraction, SubjectLink
+    from clinical_jepa.sources.rows import Fact, Origin, Rows
+    from clinical_jepa.sources.stitch import Beginnings, stitched
+
+    rows = Rows()
+    for subject, time in ((1, 5_000), (2, 9_000), (3, 7_000)):
+        fact = Fact(
+            key=f"f{subject}", subject_id=subject, code="X", time=time, available_time=time, available_basis="assumed",
+            record=f"Observation/{subject}",
+        )  # fmt: skip
+        rows.add(fact, Origin(source="fhir", file="f", record="r"))
+    table = rows.table()
+    told = {"available_basis": "issued", "source": "fhir"}
+    record = table["record_id"].to_pylist()[2]
+    batch = SourceBatch(
+        events=table,
+        retractions=(
+            Retraction(record_id=record, time=7_100, available_time=7_100, **told),
+            Retraction(record_id="of nothing that was read", time=1, available_time=1, **told),
+        ),
+        links=(SubjectLink(absorbed=1, survivor=2, active=True, time=9_500, available_time=9_500, **told),),
+    )
+    beginnings = Beginnings(start=100_000)
+    beginnings.note([batch])
+    moved = stitched(batch, beginnings)
+    times = dict(
+        zip(moved.events["subject_id"].to_pylist(), moved.events["time"].cast("int64").to_pylist(), strict=True)
+    )
+    assert times == {1: 100_000, 2: 104_000, 3: 100_000}, "one person is moved as one"
+    (withdrawn,) = moved.retractions
+    assert (withdrawn.record_id, withdrawn.available_time, withdrawn.source) == (record, 100_100, "stitched:fhir")
+    assert [link.available_time for link in moved.links] == [104_500]
