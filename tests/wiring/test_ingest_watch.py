@@ -35,7 +35,7 @@ def test_files_that_come_later_are_taken_and_sigterm_ends_it(tmp_path: Path) -> 
         for number, name in enumerate(("one", "two"), start=1):
             shutil.copytree(EXAMPLES, tmp_path / name)
             for file in (tmp_path / name).iterdir():
-                file.write_text(file.read_text().replace("p000123", name))  # a patient of its own
+                file.write_text(file.read_text().replace("000123", f"00{number}"))  # a patient of its own
             shutil.move(tmp_path / name, incoming / name)
             end = time.monotonic() + 120
             while people(store) < number:
