@@ -59,7 +59,7 @@ def test_codes_units_and_times(tmp_path: Path) -> None:
 
 @pytest.mark.fault(source="meds", fault="wrong unit", ends="the row refused as unknown-unit, the others kept")
 def test_a_unit_that_does_not_convert_is_refused(tmp_path: Path) -> None:
-    assert refused([row(9, at(1), "LAB//50813//mg/dL", 14.0)], tmp_path / "d") == [("unknown-unit", "row 6")]
+    assert refused([row(9, at(1), "LAB//50813//mmHg", 14.0)], tmp_path / "d") == [("unknown-unit", "row 6")]
 
 
 @pytest.mark.fault(
