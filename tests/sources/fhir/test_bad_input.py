@@ -59,6 +59,9 @@ def test_the_refusal_says_what_and_where_without_a_value(tmp_path: Path) -> None
     assert "Smith" not in rejection.message
 
 
+@pytest.mark.fault(
+    source="fhir", fault="damaged record", ends="that line is refused with its bytes, the others are read"
+)
 def test_invalid_json_in_the_middle_costs_one_line(tmp_path: Path) -> None:
     broken = b'{"resourceType": "Observation", "id": '
     rejection = only(batch := read(write(tmp_path, "Observation.ndjson", GOOD, broken, observation("o3"))))
@@ -73,6 +76,9 @@ def test_json_that_is_no_resource_is_refused(tmp_path: Path) -> None:
     assert refusals(batch) == [("unreadable", "line 2"), ("invalid", "line 3")]
 
 
+@pytest.mark.fault(
+    source="fhir", fault="truncation", ends="what came before is read, the end is refused with its reason"
+)
 def test_a_truncated_gzip_keeps_what_came_before(tmp_path: Path) -> None:
     resources = [observation(f"o{number}", note=[{"text": str(hash(str(number)))}]) for number in range(3000)]
     whole = gzip.compress(b"".join(orjson.dumps(one) + b"\n" for one in resources))
@@ -84,6 +90,7 @@ def test_a_truncated_gzip_keeps_what_came_before(tmp_path: Path) -> None:
     assert 0 < batch.events.num_rows < 3000
 
 
+@pytest.mark.fault(source="fhir", fault="undeclared patient", ends="the resource is refused, the others are read")
 def test_a_subject_that_the_folder_does_not_declare_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "Patient.ndjson", {"resourceType": "Patient", "id": "p1"})
     stranger = observation("o2", subject={"reference": "Patient/p2"})
@@ -103,6 +110,7 @@ def test_a_site_may_declare_its_subjects_itself(tmp_path: Path) -> None:
     assert refusals(batch) == [("unknown-subject", "line 1")]
 
 
+@pytest.mark.fault(source="fhir", fault="wrong unit", ends="that component is refused, the panel's others are read")
 def test_one_bad_component_costs_that_component(tmp_path: Path) -> None:
     parts = [
         ("8480-6", quantity(120, "mm[Hg]")),
@@ -118,6 +126,7 @@ def test_one_bad_component_costs_that_component(tmp_path: Path) -> None:
     assert refusals(batch) == [("no-unit", "line 1")]
 
 
+@pytest.mark.fault(source="fhir", fault="missing unit", ends="that entry is refused, the Bundle's others are read")
 def test_one_bad_entry_costs_one_entry(tmp_path: Path) -> None:
     bundle = {"resourceType": "Bundle", "type": "collection"}
     bundle["entry"] = [{"resource": GOOD}, {"fullUrl": "urn:uuid:1"}, {"resource": observation("o3", status=None)}]

@@ -98,6 +98,7 @@ def test_the_members_of_a_zip_are_read_each_by_itself(tmp_path: Path) -> None:
     assert refusals(batch) == [("unreadable", "member b.ndjson line 2"), ("unreadable", "member d.json")]
 
 
+@pytest.mark.fault(source="fhir", fault="wrong checksum", ends="that member is refused, the zip's others are read")
 def test_a_member_that_fails_its_checksum_costs_itself(tmp_path: Path) -> None:
     one, two = orjson.dumps(observation("a")), orjson.dumps(observation("b"))
     path = zipped(tmp_path, b_json=one, c_json=two)

@@ -122,6 +122,7 @@ def test_a_state_that_fhir_does_not_have_is_refused(kind: str, tmp_path: Path) -
         ("Flag", {"period": None}),
     ],
 )
+@pytest.mark.fault(source="fhir", fault="missing time", ends="refused: the time of receipt is not its time")
 def test_without_any_time_it_is_refused(kind: str, fields: dict[str, Any], tmp_path: Path) -> None:
     assert refusals(read(write(tmp_path, f"{kind}.ndjson", body(kind, **fields)))) == [("no-time", "line 1")]
 

@@ -49,6 +49,7 @@ def test_rows_carry_the_record_they_come_from(tmp_path: Path) -> None:
         (deletion("http://a.example/fhir/Observation/o1", response={"lastModified": WHEN}), {"type": "history"}),
     ],
 )
+@pytest.mark.fault(source="fhir", fault="deletion", ends="the record's facts are withdrawn from then on")
 def test_a_deletion_takes_the_record_back(entry: Any, fields: dict[str, Any], tmp_path: Path) -> None:
     batch = bundle(tmp_path, entry, **fields)
     assert taken_back(batch) == [(record("Observation/o1"), WHEN, "last-updated")]
@@ -93,6 +94,9 @@ def part(code: str, value: float) -> dict[str, Any]:
     return {"code": {"coding": [{"system": LOINC, "code": code}]}, "valueQuantity": quantity(value, "mm[Hg]")}
 
 
+@pytest.mark.fault(
+    source="fhir", fault="correction", ends="the new version's facts stand, a component that it dropped does not"
+)
 def test_a_component_that_a_correction_no_longer_has_does_not_stand(tmp_path: Path) -> None:
     first = observation(valueQuantity=None, component=[part("8480-6", 120), part("8462-4", 70)])
     mended = first | {"status": "corrected", "issued": WHEN, "component": [part("8480-6", 121)]}
@@ -137,6 +141,7 @@ def subject(name: str) -> int:
     ("kind", "expected"),
     [("replaced-by", ("p1", "p2", True)), ("replaces", ("p2", "p1", True))],
 )
+@pytest.mark.fault(source="fhir", fault="merge", ends="the subjects are linked from then on")
 def test_a_link_says_who_survives(kind: str, expected: tuple[str, str, bool], tmp_path: Path) -> None:
     linked = LINKED | {"link": [{"other": {"reference": "Patient/p2"}, "type": kind}], "active": kind == "replaces"}
     absorbed, survivor, active = expected
@@ -169,6 +174,9 @@ def test_a_link_without_a_time_or_to_a_stranger_is_refused(
     assert reason in [one.reason for one in batch.rejections]
 
 
+@pytest.mark.fault(
+    source="fhir", fault="server's error file", ends="refused with what the server said could not be sent"
+)
 def test_what_a_server_could_not_send_is_a_refusal(tmp_path: Path) -> None:
     issues = [{"severity": "error", "code": "exception"}, {"severity": "information", "code": "informational"}]
     batch = read(write(tmp_path, "error.ndjson", {"resourceType": "OperationOutcome", "issue": issues}))
