@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clinical_jepa.sources.availability import availability
+from clinical_jepa.sources.columnar.events import NOTHING, SEPARATOR, content
 from clinical_jepa.sources.rows import Fact, Origin, Rows
 from clinical_jepa.sources.wfdb.mapping import Target, target, ucum
 from clinical_jepa.sources.wfdb.record import TopRecord
 from clinical_jepa.sources.wfdb.segments import Fragment, Trace
+from clinical_jepa.vocabulary.codes import by_code
+from clinical_jepa.vocabulary.units import conversion
 
 if TYPE_CHECKING:
     from clinical_jepa.sources.context import ReadContext
@@ -36,13 +39,7 @@ def numerics(record: TopRecord, parts: Iterable[Fragment], context: ReadContext)
             rows = Rows()
         starts = [record.instant(frame) for frame in range(part.start, part.start + part.frames + 1)]
         for found, unit, values in _columns(part):
-            where = (record.path.name, f"{record.path.stem} {found.name}")
-            for place in np.flatnonzero(np.isfinite(values)).tolist():
-                fact = _fact(record, context, (found.target, unit, float(values[place])), starts[place : place + 2])
-                rows.add(
-                    fact,
-                    Origin(source=record.source(SOURCE), file=where[0], record=f"{where[1]} #{part.start + place}"),
-                )
+            _keep(rows, record, context, (part.start, starts), (found, unit, values))
     yield rows
 
 
@@ -63,6 +60,49 @@ def _columns(part: Fragment) -> list[tuple[Target, str | None, np.ndarray]]:
             left &= ~np.isfinite(values)
             columns.append((found, ucum(trace.unit), values))
     return columns
+
+
+def _keep(
+    rows: Rows,
+    record: TopRecord,
+    context: ReadContext,
+    minutes: tuple[int, list[int]],
+    column: tuple[Target, str | None, np.ndarray],
+) -> None:
+    """Every value of one column; a plausible one without an object of its own, as there is one for each minute of a stay."""
+    (first, starts), (found, unit, values) = minutes, column
+    source, subject = record.source(SOURCE), record.identity.subject_id
+    places = np.flatnonzero(np.isfinite(values)).tolist()
+    plain, canonical = _plausible(found.target, unit, values[places].astype(np.float64))
+    delay = context.delays["monitor"]
+    basis = availability(0, delay=delay)[1]
+    for place, kept, value in zip(places, plain, canonical, strict=True):
+        start, end = starts[place], starts[place + 1]
+        if not kept:
+            where = Origin(
+                source=source, file=record.path.name, record=f"{record.path.stem} {found.name} #{first + place}"
+            )
+            rows.add(_fact(record, context, (found.target, unit, float(values[place])), [start, end]), where)
+            continue
+        known = end + (delay or 0)
+        fact = content(f"{source}{SEPARATOR}{subject}/{found.target}/{start}")
+        said = (fact, subject, start, found.target, value, NOTHING, by_code()[found.target].unit, "final", known)
+        rows.events.append(
+            (subject, start, found.target, value, None, known, basis, said[6], None, source)
+            + (content(SEPARATOR.join(map(str, said))), fact, "final", None)
+        )
+
+
+def _plausible(code: str, unit: str | None, values: np.ndarray) -> tuple[list[bool], list[float]]:
+    """Which values lie within the limits of a listed code, and all in its unit; none where the unit says no such thing."""
+    listed = by_code().get(code)
+    factors = None if listed is None or not listed.unit or unit is None else conversion(unit, listed.unit, code=code)
+    if listed is None or factors is None:
+        return [False] * len(values), values.tolist()
+    canonical = values * factors[0] + factors[1]
+    low = -np.inf if listed.low is None else listed.low
+    high = np.inf if listed.high is None else listed.high
+    return ((canonical >= low) & (canonical <= high)).tolist(), canonical.tolist()
 
 
 def _fact(record: TopRecord, context: ReadContext, what: tuple[str, str | None, float], minute: list[int]) -> Fact:

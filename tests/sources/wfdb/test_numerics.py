@@ -190,3 +190,29 @@ def test_every_code_of_the_map_that_we_know_has_the_maps_unit() -> None:
 @pytest.mark.parametrize(("unit", "ucum"), [("mmHg", "mm[Hg]"), ("bpm", "/min"), ("mV", "mV"), (None, None)])
 def test_wfdb_units_are_spelled_in_ucum(unit: str | None, ucum: str | None) -> None:
     assert mapping.ucum(unit) == ucum
+
+
+@pytest.mark.parametrize("delay", [0, 7 * SECOND, None])
+def test_values_without_an_object_of_their_own_are_the_same_rows(
+    delay: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Oracle: every value through ``Rows.add``, ids included."""
+    from dataclasses import replace
+
+    from clinical_jepa.sources.wfdb import numerics
+
+    signals = {"HR": [80.0, np.nan, 900.0, 81.5], "SpO2": [97.0, 0.0, 96.0, 5.0], "RESP": [14.0, 15.5, 16.0, 17.0]}
+    path = builders.numerics(tmp_path, signals, UNITS)
+    site = context(tmp_path)
+    site = replace(site, delays={**site.delays, "monitor": delay})
+
+    def whole() -> tuple[pa.Table, list[Rejection]]:
+        batches = list(reader.read(path, site))
+        return pa.concat_tables([batch.events for batch in batches]), [r for b in batches for r in b.rejections]
+
+    quick, refused = whole()
+    monkeypatch.setattr(numerics, "_plausible", lambda code, unit, values: ([False] * len(values), values.tolist()))
+    careful, refused_too = whole()
+    assert quick.sort_by("event_id").equals(careful.sort_by("event_id"))
+    assert quick.num_rows > 6
+    assert refused == refused_too
