@@ -142,9 +142,13 @@ def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, Rea
 
 
 def _ours(found: Found, site: ReadContext) -> bool:
-    """Whether this run's shard takes the unit: by its name below the root, so that a folder that grows keeps its shards."""
+    """Whether this run's shard takes the unit: by its name below the root, so that a folder that grows keeps its shards.
+
+    The numbered runs of one server's spool stay together: a later page names patients that an earlier one declared.
+    """
     number, of = site.shard
-    name = found.path.relative_to(site.root).as_posix() if found.path != site.root else found.path.name
+    path = found.path.parent.parent if found.kind == "fhir" and found.path.parent.name.isdigit() else found.path
+    name = path.relative_to(site.root).as_posix() if path.is_relative_to(site.root) and path != site.root else path.name
     return of == 1 or int(content_id(found.kind, name), 16) % of == number
 
 

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,7 +178,8 @@ def _is_date(text: str) -> bool:
 
 def _after(start: str | None, dates: list[str], missed: list[str], overlap: int) -> str | None:
     """Where the next run begins: before what failed, else the overlap before the newest; never before this run's start."""
-    newest = min(missed) if missed else max(dates, default=None)
+    today = datetime.now(UTC).strftime("%Y%m%d")  # a study of the future would hide every later one from the next run
+    newest = min(missed) if missed else max((date for date in dates if date <= today), default=None)
     if newest is None:
         return start
     back = datetime.strptime(newest, "%Y%m%d") - timedelta(days=0 if missed else overlap)  # noqa: DTZ007

@@ -58,7 +58,6 @@ class Listener:
     _server: asyncio.Server | None = None
     _stopping: bool = False
     _open: dict[asyncio.Task[None], bool] = field(default_factory=dict)  # true: it is keeping a message
-    _durable: set[Path] = field(default_factory=set)
     _locks: list[asyncio.Lock] = field(default_factory=lambda: [asyncio.Lock() for _ in range(_LOCKS)])
 
     async def start(self) -> int:
@@ -131,7 +130,7 @@ class Listener:
         folder, name = _place(self.config.spool, head)
         async with self._locks[hash((folder, name)) % _LOCKS]:  # two connections may bring one name at once
             try:
-                when, new = await asyncio.to_thread(_keep, folder, name, one.content, self._durable)
+                when, new = await asyncio.to_thread(_keep, folder, name, one.content)
             except OSError as error:
                 self.received.failed += 1
                 self.tell(f"a message could not be kept ({error.strerror}); its sender is asked to send it again")
@@ -171,15 +170,7 @@ def _place(root: Path, head: Header) -> tuple[Path, str]:
     return folder, spool.safe("-".join((head.field(3), head.field(4), head.control_id))) + ".hl7"
 
 
-def _keep(folder: Path, name: str, content: bytes, durable: set[Path]) -> tuple[datetime, bool]:
-    """``(when it was first kept, whether that is now)``, once it is durable; ``OSError`` where it cannot be made so.
-
-    ``durable`` holds the folders whose own names are known to outlive a loss of power.
-    """
-    if folder not in durable:
-        folder.mkdir(parents=True, exist_ok=True)
-        spool.sync(folder.parent)
-        spool.sync(folder.parent.parent)
-        durable.add(folder)
+def _keep(folder: Path, name: str, content: bytes) -> tuple[datetime, bool]:
+    """``(when it was first kept, whether that is now)``, once it is durable; ``OSError`` where it cannot be made so."""
     path, new = spool.put(folder, name, content)
     return datetime.fromtimestamp(path.stat().st_mtime, UTC), new

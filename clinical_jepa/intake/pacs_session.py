@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from clinical_jepa.intake.allowed import require
+from clinical_jepa.intake.allowed import require, require_secrecy
 from clinical_jepa.records.errors import BadRequest, FetchFailed
 
 TIMEOUT_S = 60.0
@@ -43,6 +43,8 @@ class PacsSession(requests.Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """One answer, read to its end; ``BadRequest`` for a foreign address or a redirect."""
         address = require(url if isinstance(url, str) else url.decode(), self._bases)
+        if "Authorization" in self.headers:
+            require_secrecy(address)
         if self.accept is not None:
             options["headers"] = {**(options.get("headers") or {}), "Accept": self.accept}
         verb = method if isinstance(method, str) else method.decode()

@@ -15,7 +15,7 @@ def put(folder: Path, name: str, content: bytes) -> tuple[Path, bool]:
     The same name with the same bytes is the same file (``new`` false); with other bytes it gets a name of its own, so that
     nothing that was received is ever replaced.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make(folder)
     path = folder / safe(name)
     if path.exists() and path.read_bytes() != content:
         path = path.with_name(f"{hashlib.blake2b(content, digest_size=8).hexdigest()}-{path.name}")
@@ -33,6 +33,14 @@ def put(folder: Path, name: str, content: bytes) -> tuple[Path, bool]:
         raise
     sync(folder)
     return path, True
+
+
+def make(folder: Path) -> None:
+    """The folder and those above it, whose names outlive a loss of power too."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in reversed(missing):
+        sync(one.parent)
 
 
 def adopt(part: Path, path: Path) -> Path:

@@ -103,7 +103,7 @@ class SubjectLink:
 class SourceBatch:
     """One unit of reading, committed whole. ``events`` follows ``records.events.EVENTS``.
 
-    ``ignored`` counts, by kind, what was read and is no fact of this system (a claim, an order, an unlisted item).
+    ``ignored`` counts, by kind, what was read and is no fact of this system (a claim, a derived picture, an unlisted item).
     """
 
     events: pa.Table

@@ -54,6 +54,10 @@ def dropped(root: Path, manifest: Manifest, rejection_id: str) -> Manifest:
     """The manifest after one refusal was forgotten, published. Under the writer's lock."""
     table = read_segments(root, "quarantine", manifest.of("quarantine"))
     kept = table.filter(pc.not_equal(table["rejection_id"], rejection_id))
+    if rejection_id in rows(root, manifest)["rejection_id"].to_pylist() and kept.num_rows == table.num_rows:
+        raise BadRequest(
+            "a link that closes a circle stays listed until its source corrects it: it is no refused record"
+        )
     one(table, rejection_id)
     number = manifest.commit + 1
     rest = tuple(segment for segment in manifest.segments if segment.kind != "quarantine")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from clinical_jepa.vocabulary.tables import Row, cached, cached_up_to, rows
+from clinical_jepa.vocabulary.tables import Row, cached, cached_up_to, read, rows, schemas
 
 Factors = tuple[float, float]
 
@@ -82,7 +82,9 @@ def _table() -> dict[tuple[str, str], Factors]:
 @cached
 def _listed() -> frozenset[str]:
     """Units about which the table is complete: a pair that is not there is no conversion."""
-    met = {row["ucum"] for row in rows("units_met.csv", "system", "written")}
+    met = {
+        row["ucum"] for row in read(schemas() / "codes" / "units_met.csv")
+    }  # a site's spellings make nothing complete
     return frozenset(unit for pair in _table() for unit in pair) | met
 
 

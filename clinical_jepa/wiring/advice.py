@@ -7,12 +7,12 @@ TO_DO = {
     "invalid": "have the sender mend the record; a mended copy is taken by: clinical-jepa quarantine replay ID FILE",
     "no-time": "the sender must say when it was; a mended copy is taken by: clinical-jepa quarantine replay ID FILE",
     "no-unit": "the sender must give the unit's UCUM code (MIMIC-III: valueuom); a number without one is never guessed",
-    "unknown-unit": "the sender must give a unit of schemas/codes/units.csv, or the conversion is added there",
+    "unknown-unit": "the sender must give a UCUM unit, or the site's units.csv (site.codes) says what it is",
     "no-pixels": "send the image with its pixels; a report or a structured document is no image",
-    "implausible": "look at the value at its source; where it is true, widen the limits in schemas/codes/variables.csv",
+    "implausible": "look at the value at its source; where it is true, widen its limits in the site's variables.csv (site.codes)",
     "unknown-subject": "send the subject too (FHIR Patient, MIMIC-III PATIENTS) and ingest the files again",
     "no-subject": "the record must name its subject; a mended copy is taken by: clinical-jepa quarantine replay ID FILE",
-    "unmapped": "map the name in schemas/codes, and ingest the file again",
+    "unmapped": "map the name in the site's code tables (site.codes), and ingest the file again",
 }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import to_us
+from clinical_jepa.records.instant import MINUTE, to_us
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def context(settings: Settings, root: Path) -> ReadContext:
         identity_key=key,
         trust_last_updated=settings.site.trust_last_updated,
         strict=settings.site.strict,
+        delays={kind: None if minutes < 0 else minutes * MINUTE for kind, minutes in asdict(settings.delays).items()},
         hl7_statuses=hl7_statuses(settings.hl7.statuses),
     )
 

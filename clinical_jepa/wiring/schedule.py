@@ -92,10 +92,10 @@ def _state(run: Run | None, due: int, now: int, grace: int) -> tuple[str, str]:
             "never ran",
             "is a worker running, and does the server create runs? See docs/how-to/deploy-with-prefect.md",
         )
-    if run.began < due - MINUTE:  # a scheduler's clock may be a little behind ours
-        return "missed", "runs have stopped appearing: look whether the server creates them, and the worker takes them"
     if run.ended is None and now - run.began > grace:
         return "hangs or was killed", "look at the worker; the next run goes on where this one stopped"
+    if run.began < due - MINUTE:  # a scheduler's clock may be a little behind ours
+        return "missed", "runs have stopped appearing: look whether the server creates them, and the worker takes them"
     if run.outcome not in (None, "done"):
         return f"failed: {run.outcome}", "the run's log says why; nothing it committed is lost"
     return "good", ""

@@ -31,6 +31,19 @@ class Site:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Delays:
+    """How long, in minutes, each kind of fact takes to reach the record where its source does not say; -1: not known here."""
+
+    image: int = 30
+    lab: int = 60
+    chart: int = 0
+    diagnosis: int = 0
+    monitor: int = 0
+    stay: int = -1
+    treatment: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hl7:
     statuses: str = ""  # what OBX-11 letters without an official meaning mean here, e.g. "R=preliminary,none=final"
 
@@ -101,6 +114,7 @@ class Fetch:
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     site: Site = Site()
+    delays: Delays = Delays()
     hl7: Hl7 = Hl7()
     pacs: Pacs = Pacs()
     paths: Paths = Paths()
@@ -223,7 +237,7 @@ def _typed(key: str, value: Any, like: Any, layer: str) -> Any:
             raise BadRequest(f"{layer}: {key} is true or false, not {value!r}")
         return value.lower() in ("true", "1")
     if isinstance(value, str) and isinstance(like, int):
-        if not value.isdigit():
+        if not value.removeprefix("-").isdigit():
             raise BadRequest(f"{layer}: {key} is a whole number, not {value!r}")
         return int(value)
     if isinstance(like, float) and not isinstance(value, bool):

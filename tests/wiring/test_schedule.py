@@ -50,6 +50,8 @@ def test_a_run_that_failed_or_was_killed_is_noticed(tmp_path: Path) -> None:
     began = NOW - 7 * MINUTE
     assert state(tmp_path, Run(name="ingest", began=began, ended=NOW, outcome="OSError")) == "failed: OSError"
     assert state(tmp_path, Run(name="ingest", began=began, ended=None, outcome=None)) == "hangs or was killed"
+    long_ago = NOW - 40 * MINUTE
+    assert state(tmp_path, Run(name="ingest", began=long_ago, ended=None, outcome=None)) == "hangs or was killed"
 
 
 @pytest.mark.parametrize(

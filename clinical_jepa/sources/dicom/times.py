@@ -29,8 +29,11 @@ def taken_by(dataset: Dataset, zone: ZoneInfo) -> int | None:
 
 
 def created_time(dataset: Dataset, zone: ZoneInfo) -> int | None:
-    """µs UTC at which the instance was written, or None where the file does not say."""
-    return _pair(dataset, "InstanceCreation", zone)
+    """µs UTC at which the instance was written, or None where the file does not say.
+
+    Of a local time that a clock change shows twice the later: it tells when the picture could be known, never too early.
+    """
+    return _pair(dataset, "InstanceCreation", zone, late=True)
 
 
 def acquired(dataset: Dataset, zone: ZoneInfo) -> int | None:
@@ -45,10 +48,12 @@ def _known(dataset: Dataset, zone: ZoneInfo) -> list[int]:
     return [time for time in found if time is not None]
 
 
-def _pair(dataset: Dataset, name: str, zone: ZoneInfo) -> int | None:
+def _pair(dataset: Dataset, name: str, zone: ZoneInfo, *, late: bool = False) -> int | None:
     date, time = str(dataset.get(f"{name}Date") or ""), str(dataset.get(f"{name}Time") or "")
     moment = parse(date, time, _zone(dataset, zone))
-    return None if moment is None else to_us(moment)
+    if moment is None:
+        return None
+    return max(to_us(moment), to_us(moment.replace(fold=1))) if late else to_us(moment)
 
 
 def _moment(dataset: Dataset, name: str, zone: ZoneInfo) -> int | None:

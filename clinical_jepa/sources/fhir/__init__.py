@@ -1,1 +1,1 @@
-"""FHIR R4: bulk NDJSON and Bundles into events."""
+"""FHIR R4, R4B and R5: bulk NDJSON, Bundles and zips of them into events."""

@@ -15,6 +15,7 @@ from clinical_jepa.sources.fhir.files import NO_JSON, Json, items, kind_of, pars
 from clinical_jepa.sources.fhir.times import instant
 from clinical_jepa.sources.fhir.versions import Version, as_r4, declared, version_of
 
+_ENDS = ("*.ndjson*", "*.json*")
 _NEEDS_NONE = (
     *("Observation", "Encounter", "Condition", "ImagingStudy", "MedicationRequest", "MedicationStatement", "Procedure"),
     *("ServiceRequest", "DiagnosticReport", "DocumentReference", "Device", "Flag"),
@@ -73,9 +74,21 @@ def needed(path: Path) -> list[Path]:
     """The files that must be looked through before ``path`` is read."""
     kind = _kind(path)
     wanted = {"Patient", "CapabilityStatement"} | ({"Encounter"} if kind in ("Patient", "Condition") else set())
-    beside = {file for end in ("*.ndjson*", "*.json*") for file in path.parent.glob(end) if _kind(file) in wanted}
+    beside = {file for end in _ENDS for file in path.parent.glob(end) if _kind(file) in wanted}
     alone = ".ndjson" in path.name and kind in _NEEDS_NONE
-    return sorted(beside | (set() if alone else {path}))
+    return sorted(beside | _of_other_runs(path, kind) | (set() if alone else {path}))
+
+
+def _of_other_runs(path: Path, kind: str) -> set[Path]:
+    """In a spool of numbered runs of one server: the stays that a diagnosis belongs to, and the rates that follow a rate.
+
+    Patients are not among them: ingest remembers those, and a file that rested on them would be read anew after each run.
+    """
+    wanted = {"Patient": "Encounter", "Condition": "Encounter", "MedicationAdministration": kind}.get(kind)
+    if wanted is None or not path.parent.name.isdigit():
+        return set()
+    runs = [one for one in path.parent.parent.iterdir() if one.is_dir() and one.name.isdigit()]
+    return {file for run in runs for end in _ENDS for file in run.glob(end) if _kind(file) == wanted}
 
 
 def _bodies(path: Path) -> Iterator[Json]:

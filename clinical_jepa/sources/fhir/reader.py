@@ -23,7 +23,7 @@ from clinical_jepa.sources.fhir.folder import BROKEN, Folder, look_through, need
 from clinical_jepa.sources.fhir.frame import SOURCE, Frame, Ignored, Outcome, Refusal
 from clinical_jepa.sources.fhir.people import People, patient_id
 from clinical_jepa.sources.fhir.validation import doubtful, own_checks, twice_named, verdict
-from clinical_jepa.sources.fhir.versions import as_r4
+from clinical_jepa.sources.fhir.versions import as_r4, named
 from clinical_jepa.sources.rows import Origin, Rows
 
 BATCH_ROWS = 100_000
@@ -151,7 +151,7 @@ def _of_item(item: Item, reading: _Reading) -> list[Outcome]:
     if kind == "OperationOutcome":
         return withdrawals.left_out(body)
     if kind not in READERS:
-        return [Ignored(kind=kind)]
+        return [Ignored(kind=named(kind))]
     refusal = _judged(body, item, reading)
     if refusal is not None:
         return [refusal]

@@ -5,12 +5,14 @@ A server's CapabilityStatement decides where there is one; else the shape does. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.vocabulary.tables import cached, rows
 
+_TYPE = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+){0,5}")
 Version = Literal["R4", "R5"]  # R4B counts as R4: what is read here is alike in both
 
 _R5_ENCOUNTER = {"on-hold": "onleave", "discharged": "finished", "completed": "finished", "discontinued": "finished"}
@@ -38,6 +40,11 @@ def version_of(body: Json, said: Version | None = None) -> Version:
     if "R4" in only and "R5" not in only:
         return "R4"
     return "R5" if "R5" in only or _looks_r5(body) else "R4"
+
+
+def named(kind: str) -> str:
+    """A resource's type as counts may say it: text that no type of FHIR's can be could hold anything."""
+    return kind if _TYPE.fullmatch(kind) else "another type"
 
 
 def as_r4(body: Json, version: Version) -> Json:

@@ -11,6 +11,7 @@ from clinical_jepa.records.events import RETRACTED
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, retraction
 from clinical_jepa.sources.fhir.times import instant
+from clinical_jepa.sources.fhir.versions import named
 
 _RECORD = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})$")
 _WORD = re.compile(r"[a-z-]{1,40}")
@@ -24,7 +25,7 @@ def deletion(url: str, moment: str | None, zone: ZoneInfo, kinds: Container[str]
         return Refusal(reason="invalid", message="a deletion that names no Type/id: a conditional one is not guessed")
     kind, name = found.groups()
     if kind not in kinds:
-        return Ignored(kind=f"{kind} deleted")
+        return Ignored(kind=f"{named(kind)} deleted")
     try:
         at = None if moment is None else instant(moment, zone)
     except ValueError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from clinical_jepa.sources.columnar.candidates import Run, Shape, candidates
-from clinical_jepa.sources.tables.shapes import at, lines_of, mapped, number, stated
+from clinical_jepa.sources.tables.shapes import at, lines_of, mapped, number, stated, stored_at
 
 _ENDED = ("FinishedRunning", "Stopped", "Paused")  # "Changed", "ChangeDose/Rate" go on with another rate
 _STOPPED = ("Stopped", "D/C'd")
@@ -61,7 +61,7 @@ def _ends(rows: pl.DataFrame, run: Run, part: str) -> pl.DataFrame:
         part=part,
         code=pl.col("code"),
         time=at("endtime")(run),
-        reported=at("storetime")(run),
+        reported=stored_at("storetime")(run),
         value=pl.lit(0.0),
         unit=stated("rateuom"),
     )
@@ -83,7 +83,7 @@ def _numbers(rows: pl.DataFrame, run: Run, time: pl.Expr) -> pl.DataFrame:
         rows,
         code=pl.col("code"),
         time=time,
-        reported=at("storetime")(run),
+        reported=stored_at("storetime")(run),
         delay=run.delay("treatment"),
         value=read,
         unit=pl.when(of_amount).then(stated("amountuom")).otherwise(stated("rateuom")),

@@ -20,7 +20,7 @@ _STAMP = "%Y-%m-%d %H:%M:%S"
 _REMOVED = "___"  # text that de-identification took away
 
 
-def clock(column: pl.Expr, zone: ZoneInfo) -> pl.Expr:
+def clock(column: pl.Expr, zone: ZoneInfo, *, late: bool = False) -> pl.Expr:
     """Text like ``2150-10-24 01:00:00`` (or a bare date, its midnight) on a site's clock, as µs UTC; else null.
 
     Shifted dates lie in 2100 to 2200, where polars' own zones know no summer time any more and Python's do: as the other
@@ -30,12 +30,20 @@ def clock(column: pl.Expr, zone: ZoneInfo) -> pl.Expr:
     moment = text.str.to_datetime(_STAMP, strict=False, time_unit="us")
     if zone.key == "UTC":
         return moment.dt.timestamp("us")
-    return moment.map_elements(lambda at: to_us(at.replace(tzinfo=zone)), return_dtype=pl.Int64)
+    folds = (0, 1) if late else (0,)
+    return moment.map_elements(
+        lambda at: max(to_us(at.replace(tzinfo=zone, fold=fold)) for fold in folds), return_dtype=pl.Int64
+    )
 
 
 def at(column: str) -> Clock:
     """The time of a column of clock times."""
     return lambda run: clock(pl.col(column), run.context.zone)
+
+
+def stored_at(column: str) -> Clock:
+    """When the column says that a row was stored; of a local time that a clock change shows twice the later: never too early."""
+    return lambda run: clock(pl.col(column), run.context.zone, late=True)
 
 
 def end_of_day(column: str) -> Clock:

@@ -153,7 +153,7 @@ def _doubts(record: TopRecord, name: str, unit: str) -> list[Rejection]:
     found = target("numeric", name) if record.numerics else waveform(name)
     where = f"{record.path.stem} {name}"
     if found is None:
-        message = f"{kind} {name!r} is not in schemas/codes/wfdb.csv; add a row to take it"
+        message = f"{kind} {name!r} is in no table; a row of wfdb.csv in the site's code tables (site.codes) takes it"
         return [refuse(record.path, where, "unmapped", message)]
     if kind == "signal" and found.unit is not None and conversion(ucum(unit) or "", found.unit) is None:
         message = f"{kind} {name!r} comes in {unit!r}, which has no certain conversion to {found.unit}"

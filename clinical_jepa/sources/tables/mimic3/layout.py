@@ -9,7 +9,17 @@ from clinical_jepa.sources.columnar.candidates import Clock, Run, candidates
 from clinical_jepa.sources.tables import infusions
 from clinical_jepa.sources.tables.data_set import Table
 from clinical_jepa.sources.tables.mimic import found, of_specimen, sex, specimens, title
-from clinical_jepa.sources.tables.shapes import Cells, at, clock, end_of_day, first_of, lines_of, measure, named
+from clinical_jepa.sources.tables.shapes import (
+    Cells,
+    at,
+    clock,
+    end_of_day,
+    first_of,
+    lines_of,
+    measure,
+    named,
+    stored_at,
+)
 
 _YEAR = 31_557_600_000_000  # a Julian year in µs
 _OLDEST = 90  # those older than 89 have birth dates about 300 years back; all that is known is "older than 89"
@@ -80,7 +90,7 @@ LAYOUT: dict[str, Table] = {
             measure(
                 Cells(item="itemid", value="valuenum", unit="valueuom", wrong="error"),
                 time=at("charttime"),
-                stored=at("storetime"),
+                stored=stored_at("storetime"),
             ),
         ),
     ),
@@ -106,7 +116,7 @@ LAYOUT: dict[str, Table] = {
             measure(
                 Cells(item="itemid", value="value", unit="valueuom", wrong="iserror"),
                 time=at("charttime"),
-                stored=at("storetime"),
+                stored=stored_at("storetime"),
             ),
         ),
     ),
@@ -121,8 +131,8 @@ LAYOUT: dict[str, Table] = {
         needed=(*_ID, "itemid", "starttime", "endtime", "storetime", "location"),
         encounter="hadm_id",
         shapes=(
-            named(time=at("starttime"), stored=at("storetime"), part="#start"),
-            named(time=at("endtime"), stored=at("storetime"), part="#end", needed=False),
+            named(time=at("starttime"), stored=stored_at("storetime"), part="#start"),
+            named(time=at("endtime"), stored=stored_at("storetime"), part="#end", needed=False),
         ),
     ),
     "MICROBIOLOGYEVENTS": Table(

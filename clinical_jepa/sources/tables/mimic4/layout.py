@@ -10,7 +10,18 @@ from clinical_jepa.sources.columnar.candidates import Run, candidates
 from clinical_jepa.sources.tables import infusions
 from clinical_jepa.sources.tables.data_set import Table
 from clinical_jepa.sources.tables.mimic import found, of_specimen, sex, specimens, title
-from clinical_jepa.sources.tables.shapes import Cells, at, clock, end_of_day, first_of, lines_of, measure, named, number
+from clinical_jepa.sources.tables.shapes import (
+    Cells,
+    at,
+    clock,
+    end_of_day,
+    first_of,
+    lines_of,
+    measure,
+    named,
+    number,
+    stored_at,
+)
 
 _WHO = ("subject_id", "hadm_id")
 _CHARTED = ("itemid", "charttime", "storetime", "value", "valueuom")
@@ -81,7 +92,10 @@ def _hosp() -> dict[str, Table]:
             shapes=(
                 of_specimen(
                     measure(
-                        replace(_VALUENUM, words="value"), time=at("charttime"), stored=at("storetime"), kind="lab"
+                        replace(_VALUENUM, words="value"),
+                        time=at("charttime"),
+                        stored=stored_at("storetime"),
+                        kind="lab",
                     ),
                     _SPECIMEN_KEYS,
                 ),
@@ -123,7 +137,7 @@ def _drugs_and_bills() -> dict[str, Table]:
             needed=(*_WHO, "emar_id", "charttime", "storetime", "medication", "event_txt"),
             key=("emar_id",),
             encounter="hadm_id",
-            shapes=(named(time=at("charttime"), stored=at("storetime")),),
+            shapes=(named(time=at("charttime"), stored=stored_at("storetime")),),
         ),
         "diagnoses_icd": Table(
             needed=(*_WHO, "seq_num", "icd_code", "icd_version"),
@@ -162,14 +176,14 @@ def _icu() -> dict[str, Table]:
             key=("subject_id", "stay_id", "itemid", "charttime", "valuenum"),
             shown=("stay_id", "itemid", "charttime"),
             encounter="hadm_id",
-            shapes=(measure(_VALUENUM, time=at("charttime"), stored=at("storetime")),),
+            shapes=(measure(_VALUENUM, time=at("charttime"), stored=stored_at("storetime")),),
         ),
         "outputevents": Table(
             needed=(*_WHO, "stay_id", *_CHARTED),
             key=("subject_id", "stay_id", "itemid", "charttime", "value"),
             shown=("stay_id", "itemid", "charttime"),
             encounter="hadm_id",
-            shapes=(measure(replace(_VALUENUM, value="value"), time=at("charttime"), stored=at("storetime")),),
+            shapes=(measure(replace(_VALUENUM, value="value"), time=at("charttime"), stored=stored_at("storetime")),),
         ),
         "inputevents": Table(
             needed=(*infusions.NEEDED_MV, "stay_id", "orderid"),
@@ -185,8 +199,8 @@ def _icu() -> dict[str, Table]:
             shown=("stay_id", "orderid", "itemid"),
             encounter="hadm_id",
             shapes=(
-                named(time=at("starttime"), stored=at("storetime"), part="#start"),
-                named(time=at("endtime"), stored=at("storetime"), part="#end", needed=False),
+                named(time=at("starttime"), stored=stored_at("storetime"), part="#start"),
+                named(time=at("endtime"), stored=stored_at("storetime"), part="#end", needed=False),
             ),
         ),
         "ingredientevents": Table(ignored="what infusions and food are made of"),
