@@ -34,5 +34,5 @@ def _spoil(quantity: dict[str, Any], fault: str) -> None:
     if fault == "no-unit":
         for name in ("unit", "system", "code"):
             del quantity[name]
-    if fault == "unknown-unit":  # a mass where an amount is charted: no conversion without the substance
-        quantity["unit"] = quantity["code"] = "mg/dL"
+    if fault == "unknown-unit":  # a mass where a concentration is charted: nothing says of how much blood
+        quantity["unit"] = quantity["code"] = "mg"

@@ -102,7 +102,7 @@ def test_all_of_each_set_came_and_no_subject_is_merged_across_sets(ward: Stitche
 
 def test_refusals_are_named_and_nothing_of_the_tables_is_lost(ward: Stitched) -> None:
     mimic, others = ward.came
-    assert mimic["reasons"] == {}
+    assert mimic["reasons"] == {"implausible": 1}
     assert mimic["sources"]["mimic3"]["events"] > 10_000
     # a radiograph without a study date, and one without a DICOM preamble
     assert others["reasons"] == {"no-time": 1, "unreadable": 1}

@@ -57,6 +57,7 @@ def build_events(rows, subject=1) -> pa.Table:
         "event_id": ids,
         "fact_id": ids,
         "status": ["final"] * len(rows),
+        "record_id": [None] * len(rows),
     }
     return pa.Table.from_pydict(columns, schema=EVENTS)
 

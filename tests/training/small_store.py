@@ -47,7 +47,7 @@ def table(subject: int, rows: list[tuple]) -> pa.Table:
         code = by_name()[name]
         row = (subject, time, code.code, value, None, available, "issued", code.unit, None, "test")
         for column, cell in zip(
-            EVENTS.names, (*row, content_id(fact, available), content_id(fact), status), strict=True
+            EVENTS.names, (*row, content_id(fact, available), content_id(fact), status, None), strict=True
         ):
             columns[column].append(cell)
     return pa.Table.from_pydict(columns, schema=EVENTS)
