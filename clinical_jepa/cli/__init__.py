@@ -23,12 +23,13 @@ def main() -> None:
             raise
         print(f"clinical-jepa: {error}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, BadRequest) else 1) from None
-    except KeyboardInterrupt:
-        print(
-            "clinical-jepa: stopped; what was committed is kept, and the same command goes on from there",
-            file=sys.stderr,
-        )
-        raise SystemExit(130) from None
+    except SystemExit as end:  # typer makes one of Ctrl-C, and says nothing
+        if end.code == 130:
+            print(
+                "clinical-jepa: stopped; what was committed is kept, and the same command goes on from there",
+                file=sys.stderr,
+            )
+        raise
     except (OSError, RuntimeError) as error:
         if debug:
             raise

@@ -101,6 +101,7 @@ def _second_core() -> ProcessPoolExecutor:
 @contextmanager
 def _timed(what: str, tell: compose.Tell) -> Iterator[None]:
     begun = time.monotonic()
+    tell(f"{what} …")
     yield
     tell(f"{what}: {time.monotonic() - begun:.0f} s")
 

@@ -17,6 +17,8 @@ from clinical_jepa.wiring.settings import Settings
 if TYPE_CHECKING:
     from clinical_jepa.records.views import Window
 
+_PANELS = 12  # of a picture that a page can hold
+
 
 def quarantine(settings: Settings) -> list[dict[str, Any]]:
     """One row a refusal, oldest first; without originals."""
@@ -86,6 +88,7 @@ def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of
     from clinical_jepa.forecast.tasks import parse_duration
     from clinical_jepa.records.instant import ceil_minute
     from clinical_jepa.timeline.windows import window
+    from clinical_jepa.vocabulary.codes import by_code
 
     store = compose.store(settings)
     subject_id = store.identify(subject)
@@ -93,7 +96,12 @@ def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of
     if not arrivals.events.num_rows and not arrivals.signals.num_rows:
         raise BadRequest("nothing was known of this subject then; leave out --as-of, or give a later one")
     end = compose.instant(as_of) if as_of else ceil_minute(_last(arrivals))
-    codes = sorted(set(arrivals.events.filter(_numeric(arrivals.events))["code"].to_pylist()))
+    found = set(arrivals.events.filter(_numeric(arrivals.events))["code"].to_pylist())
+    codes = sorted(
+        found, key=lambda code: (by_code()[code].id if code in by_code() else END, code)
+    )  # vital signs first
+    if hours <= 0:
+        raise BadRequest(f"--hours {hours:g}: a length above 0 is meant, like 24")
     start = end - int(hours * HOUR)
     if not (width := parse_duration(step, "--step")):
         raise BadRequest("--step: bins need a width above 0, like 15m or 1h")
@@ -168,7 +176,8 @@ def _plot(aligned: Window, out: Path) -> None:
 
     from clinical_jepa.vocabulary.codes import by_code
 
-    shown = [index for index in range(len(aligned.codes)) if aligned.observed[:, index].any()][:12]
+    seen_at_all = [index for index in range(len(aligned.codes)) if aligned.observed[:, index].any()]
+    shown = seen_at_all[:_PANELS]
     figure, axes = plt.subplots(len(shown), 1, figsize=(10, 1.2 * len(shown) + 1), sharex=True, squeeze=False)
     ends = [from_us(int(end)) for end in aligned.edges[1:]]
     for axis, index in zip(axes[:, 0], shown, strict=True):
@@ -180,7 +189,9 @@ def _plot(aligned: Window, out: Path) -> None:
         label = f"{code.label}\n{code.unit or ''}" if code else aligned.codes[index]
         axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
         axis.grid(alpha=0.3)
-    figure.suptitle(f"known at {iso(aligned.as_of)}; bins (start, end], nothing filled", fontsize=9)
+    of = "" if len(shown) == len(seen_at_all) else f"; {len(shown)} of {len(seen_at_all)} variables, the table has all"
+    figure.suptitle(f"known at {iso(aligned.as_of)}; bins (start, end], nothing filled{of}", fontsize=9)
+    axes[0, 0].set_xlim(from_us(int(aligned.edges[0])), from_us(int(aligned.edges[-1])))
     figure.autofmt_xdate()
     figure.tight_layout()
     figure.savefig(out, dpi=120)

@@ -58,7 +58,12 @@ def simulate(
     """Counts of the ward that was written."""
     from clinical_jepa.simulate.ward import simulate as write_ward
 
-    summary = write_ward(out, subjects=subjects, hours=hours, seed=seed, records_only=records_only, progress=progress)
+    try:
+        summary = write_ward(
+            out, subjects=subjects, hours=hours, seed=seed, records_only=records_only, progress=progress
+        )
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
     return asdict(summary)
 
 

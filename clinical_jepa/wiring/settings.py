@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from clinical_jepa.records.errors import BadRequest
 
@@ -170,8 +171,16 @@ def shown(effective: Effective) -> list[tuple[str, str, str]]:
     """``(key, value, origin)`` rows for ``config show``; secrets are masked."""
     rows = []
     for key, value in _flatten(effective.settings):
-        rows.append((key, "(set)" if key in SECRETS and value else str(value), effective.origin[key]))
+        rows.append((key, "(set)" if key in SECRETS and value else _without_secrets(str(value)), effective.origin[key]))
     return rows
+
+
+def _without_secrets(value: str) -> str:
+    """An address without the user, password and query that it may carry."""
+    parts = urlsplit(value) if "://" in value and "," not in value else None
+    if parts is None or not (parts.query or "@" in parts.netloc):
+        return value
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path} (with more, not shown)"
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

@@ -104,3 +104,12 @@ def test_fit_is_told_the_sites_rules_and_its_report_is_plain(monkeypatch: pytest
     report = road.fit(Settings(alerts=Alerts(budget=1.0)))
     assert told[0].budget == 1.0
     assert json.loads(json.dumps(report, allow_nan=False))["tuning_auroc"] is None
+
+
+def test_an_address_is_shown_without_what_it_may_carry() -> None:
+    secret = {"CLINICAL_JEPA_DELIVERY_WEBHOOK": "https://user:word@pager.example/in?token=abc"}
+    said = {key: value for key, value, _ in shown(load(secret))}["delivery.webhook"]
+    assert said.startswith("https://pager.example/in")
+    assert not any(part in said for part in ("word", "abc", "user"))
+    plain = {"CLINICAL_JEPA_DELIVERY_WEBHOOK": "https://pager.example/in"}
+    assert {key: value for key, value, _ in shown(load(plain))}["delivery.webhook"] == "https://pager.example/in"
