@@ -40,10 +40,11 @@ def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: com
         road.fit(settings)
     with _timed("evaluate, backtest, monitor", tell), _second_core() as beside:
         judged = beside.submit(road.leaderboard, settings)
+        monitored = beside.submit(lead_in, settings)
         with road.progress("backtest") as progress:
             history = ward.backtested(settings, progress=progress)
-        lead_in(settings)
         board = judged.result()
+        monitored.result()
     with _timed("report", tell):
         report = write(settings, folder / "report.html", board=board, history=history, came=came)
     table = road.kept(settings, board)
