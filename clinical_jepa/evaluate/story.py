@@ -40,8 +40,11 @@ def story(
 
     ``forecasts`` are this patient's in order; the bands shown are those of the first alert's forecast, or the middle one.
     """
-    subject, start, end = window.subject_id, int(window.edges[0]), int(window.edges[-1])
+    subject, end = window.subject_id, int(window.edges[-1])
     past = store.history(subject, as_of=window.as_of)
+    start = max(
+        int(window.edges[0]), past.origins.get(subject, 0)
+    )  # nothing is drawn of the time before anything was known
     alerts = episodes(transitions, forecasts)
     shown = _shown(forecasts, alerts)
     return Story(
