@@ -50,6 +50,9 @@ def rejection_text(settings: Settings, start: str) -> str:
     head += f"\nwhat to do: {TO_DO[row['reason']]}"
     original = row["original"]
     body = "(the file itself is the original)" if original is None else original.decode("utf-8", "backslashreplace")
+    body = body.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )  # HL7 v2 ends its segments so: a terminal would write over them
     return f"{head}\n\n{body}"
 
 

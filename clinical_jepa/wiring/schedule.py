@@ -62,6 +62,8 @@ def watched(file: Path, *, now: int, grace: int) -> list[dict[str, Any]]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         deployments = [item for item in content["deployments"] if item.get("schedules")]
+    except FileNotFoundError as error:
+        raise BadRequest(f"there is no {file}; give the file of your deployments with --file PATH") from error
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise BadRequest(f"{file} holds no deployments ({type(error).__name__}); give a prefect.yaml") from error
     if not deployments:

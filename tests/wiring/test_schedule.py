@@ -74,8 +74,11 @@ def test_what_is_no_schedule_is_said(tmp_path: Path) -> None:
         schedule.watched(deployments(tmp_path, {"cron": "every day"}), now=NOW, grace=GRACE)
     with pytest.raises(BadRequest, match="no deployment has a schedule"):
         schedule.watched(deployments(tmp_path), now=NOW, grace=GRACE)
-    with pytest.raises(BadRequest, match="holds no deployments"):
+    with pytest.raises(BadRequest, match=r"there is no .*absent\.yaml"):
         schedule.watched(tmp_path / "absent.yaml", now=NOW, grace=GRACE)
+    (tmp_path / "other.yaml").write_text("a: b")
+    with pytest.raises(BadRequest, match="holds no deployments"):
+        schedule.watched(tmp_path / "other.yaml", now=NOW, grace=GRACE)
 
 
 def test_alone_notes_beginning_end_and_failure(tmp_path: Path) -> None:
