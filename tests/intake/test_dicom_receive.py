@@ -104,7 +104,8 @@ def test_the_file_is_durable_before_the_sender_hears_success(tmp_path: Path, mon
     with listening(tmp_path) as port, joined(port) as line:
         assert line.send_c_store(instance()).Status == 0x0000
         order.append("heard")
-    assert order == ["synced", "synced", "heard"]  # the bytes, and the name in its folder
+    # the new folder's own name, the bytes, and the name in the folder
+    assert order == ["synced", "synced", "synced", "heard"]
 
 
 @pytest.mark.fault(
