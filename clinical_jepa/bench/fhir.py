@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from clinical_jepa.bench.figure import Figure
+from clinical_jepa.simulate.ward import simulate
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.fhir import reader
 
@@ -25,9 +26,12 @@ _KINDS = ("Observation", "Patient")
 
 
 def run(folder: Path) -> list[Figure]:
-    """The two ratios on the Observations of every Bundle below ``folder`` (``.json.gz``), written as one bulk export."""
+    """The two ratios on the Observations of every Bundle below ``folder`` (``.json.gz``), written as one bulk export.
+
+    Where ``folder`` is empty, those of a simulated ward's charts are measured.
+    """
     with tempfile.TemporaryDirectory() as name:
-        path = export(folder, Path(name))
+        path = export(folder, Path(name)) if any(folder.iterdir()) else _simulated(folder)
         lines = path.read_bytes().splitlines()
         context = ReadContext(root=path.parent)
         seconds = _fastest(
@@ -63,6 +67,11 @@ def run(folder: Path) -> list[Figure]:
     ]
 
 
+def _simulated(folder: Path) -> Path:
+    simulate(folder, subjects=0, records_only=60, hours=48, seed=7)
+    return folder / "ward" / "fhir" / "Observation.ndjson"
+
+
 def export(folder: Path, out: Path) -> Path:
     """``Observation.ndjson`` in ``out``, the Patients beside it."""
     files = {kind: (out / f"{kind}.ndjson").open("wb") for kind in _KINDS}
@@ -86,7 +95,7 @@ def extracted(path: Path) -> list[tuple[Any, ...]]:
             rows.append(
                 (
                     *(body["id"], body["status"], body["subject"]["reference"], body["encounter"]["reference"]),
-                    *(coding["system"], coding["code"], body["effectiveDateTime"], body["issued"]),
+                    *(coding["system"], coding["code"], body.get("effectiveDateTime"), body.get("issued")),
                     *(quantity.get("value"), quantity.get("code")),
                 )
             )

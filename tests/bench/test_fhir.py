@@ -48,3 +48,11 @@ def test_the_careful_path_alone_would_not_do(few: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(reader, "_flooded", none_taken)
     monkeypatch.setattr(fhir, "ROUNDS", 1)
     assert not any(figure.met for figure in fhir.run(few))
+
+
+@pytest.mark.slow
+def test_without_files_a_simulated_ward_is_measured(tmp_path: Path) -> None:
+    figures = fhir.run(tmp_path)
+    assert [figure.limit for figure in figures] == [20.0, 0.3]
+    assert all(figure.ratio > 0 for figure in figures)
+    assert (tmp_path / "ward" / "fhir" / "Observation.ndjson").is_file()
