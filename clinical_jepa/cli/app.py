@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clinical_jepa.cli import bench, data, export, fetch, guard, learn, live, pacs, receive, skew
+from clinical_jepa.cli import beds, bench, data, export, fetch, guard, learn, live, pacs, receive, skew
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -26,6 +26,7 @@ app.add_typer(data.quarantine, name="quarantine")
 app.add_typer(pacs.pacs, name="pacs")
 app.command()(data.subjects)
 app.command()(data.timeline)
+app.command()(beds.beds)
 app.add_typer(export.export, name="export")
 app.command()(learn.pretrain)
 app.command()(learn.fit)
