@@ -1,1 +1,0 @@
-"""Sampled signals of any format, cut into pieces and judged."""
