@@ -108,7 +108,7 @@ def _ecg(dataset: Dataset, identity: Identity, context: ReadContext, place: tupl
         identities=(identity,),
         signals=tuple(found.pieces),
         rejections=tuple(refused),
-        ignored=found.ignored,
+        ignored=dict(+found.ignored),
     )
 
 

@@ -7,7 +7,6 @@ is no later time and no measurement of its own: it is counted, not stored.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from clinical_jepa.records.instant import SECOND
 from clinical_jepa.sources.availability import availability
 from clinical_jepa.sources.dicom.opening import Refused
 from clinical_jepa.sources.dicom.times import acquired, created_time
-from clinical_jepa.vocabulary.identity import content_id
+from clinical_jepa.sources.signals.pieces import Recording, channel_name, pieces
 from clinical_jepa.vocabulary.tables import cached, rows
 from clinical_jepa.vocabulary.units import conversion
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 SOURCE = "dicom:waveforms"
 UNIT = "mV"
 _SCHEMES = ("SCPECG", "MDC")
-_LIMIT_MV = 15.0  # no skin electrode gives more
+_LIMITS_MV = (-15.0, 15.0)  # no skin electrode gives more
 _SUM = re.compile(r"MEDIAN|AVERAGE|TEMPLATE", re.IGNORECASE)
 
 
@@ -78,7 +77,9 @@ def recorded(dataset: Dataset, identity: Identity, context: ReadContext) -> Reco
             said = f"the waveform group cannot be read ({type(error).__name__})"
             out.problems.append((f"group {number}", "unreadable", said))
             continue
-        out.pieces.extend(_pieces(leads, identity, context, created))
+        full = [lead for lead in leads if np.isfinite(lead.samples).any()]
+        out.ignored["dicom:lead without a value"] += len(leads) - len(full)
+        out.pieces.extend(_pieces(full, identity, context, created))
     return out
 
 
@@ -152,41 +153,17 @@ def _table() -> dict[str, tuple[str, int]]:
 
 
 def _pieces(leads: list[_Lead], identity: Identity, context: ReadContext, created: int | None) -> Iterator[SignalPiece]:
-    """The best-ranked lead is the channel ``ECG``, every other one ``ECG//<lead>``."""
-    for place, lead in enumerate(sorted(leads, key=lambda one: one.rank)):
-        channel = "ECG" if place == 0 else f"ECG//{lead.name}"
-        length = max(1, int(60 * lead.rate))
-        for first in range(0, lead.samples.size, length):
-            samples = lead.samples[first : first + length]
-            if not np.isfinite(samples).any():
-                continue
-            time = lead.start + round(first * SECOND / lead.rate)
-            end = time + min(round(samples.size * SECOND / lead.rate), 60 * SECOND)
-            available, basis = availability(end, reported=created, delay=context.delays["image"])
-            share, reason = _quality(samples)
-            digest = hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest()
-            yield SignalPiece(
-                subject_id=identity.subject_id,
-                channel=channel,
-                time=time,
-                available_time=available,
-                available_basis=basis,
-                rate_hz=lead.rate,
-                unit=UNIT,
-                quality=share,
-                quality_reason=reason,
-                samples=samples,
-                source=SOURCE,
-                event_id=content_id(identity.subject_id, channel, time, lead.rate, digest),
-            )
-
-
-def _quality(samples: np.ndarray) -> tuple[float, str | None]:
-    """Share of samples that an electrode can give; a lead that never moves is off."""
-    usable = np.isfinite(samples) & (np.abs(samples) <= _LIMIT_MV)
-    if usable.any() and np.ptp(samples[usable]) == 0:
-        return 0.0, "lead-off"
-    share = float(usable.mean())
-    if share >= 0.99:
-        return share, None
-    return share, "missing" if not np.isfinite(samples[~usable]).any() else "out-of-range"
+    """The best-ranked lead with a value is the channel ``ECG``, every other one ``ECG//<lead>``."""
+    taken: Counter[str] = Counter()
+    for lead in sorted(leads, key=lambda one: one.rank):
+        recording = Recording(
+            subject_id=identity.subject_id,
+            channel=channel_name("ECG", lead.name, taken),
+            unit=UNIT,
+            limits=_LIMITS_MV,
+            time=lead.start,
+            rate_hz=lead.rate,
+            samples=lead.samples,
+            source=SOURCE,
+        )
+        yield from pieces(recording, lambda end: availability(end, reported=created, delay=context.delays["image"]))

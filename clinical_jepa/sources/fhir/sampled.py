@@ -6,27 +6,24 @@ itself (there are senders who mean (sample - origin) x factor). E, L and U are n
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from clinical_jepa.records.batch import SignalPiece
 from clinical_jepa.records.events import RETRACTED
-from clinical_jepa.records.instant import MINUTE, SECOND
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import SOURCE, Frame, Ignored, Outcome, Refusal
 from clinical_jepa.sources.fhir.mapping import canonical_names
-from clinical_jepa.vocabulary.identity import content_id
+from clinical_jepa.sources.signals import pieces as signals
+from clinical_jepa.sources.signals.pieces import Recording
 from clinical_jepa.vocabulary.tables import cached, rows
 from clinical_jepa.vocabulary.units import conversion
 
 _NO_VALUE = ("E", "L", "U")
 _TOKEN = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?|[ELU]", re.ASCII)
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
-_GOOD = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +60,17 @@ def pieces(holder: Json, body: Json, frame: Frame, when: tuple[int, str]) -> Ite
     if step is None:
         yield Refusal(reason="unknown-unit", message=f"{found.name}: an interval that is no time above 0")
         return
-    yield from _cut(samples, step, (found, unit), body, frame, frame.instant(start))
+    recording = Recording(
+        subject_id=frame.subject_id,
+        channel=found.name,
+        unit=unit,
+        limits=(found.low, found.high),
+        time=frame.instant(start),
+        rate_hz=1 / step,
+        samples=samples,
+        source=f"{SOURCE}:waveforms",
+    )
+    yield from signals.pieces(recording, lambda end: frame.known(end, reported=body.get("issued"), kind="monitor"))
 
 
 def _samples(data: Json, found: Channel) -> tuple[np.ndarray, str] | Refusal | Ignored:
@@ -88,7 +95,10 @@ def _samples(data: Json, found: Channel) -> tuple[np.ndarray, str] | Refusal | I
                 message=f"{found.name}: sample x factor + origin lies beyond the limits the SampledData states itself; "
                 "where (sample - origin) x factor is meant, the sender must mend origin",
             )
-        return (values * factors[0] + factors[1]).astype(np.float32), found.unit or unit
+        samples = (values * factors[0] + factors[1]).astype(np.float32)
+    if not np.isfinite(samples).any():
+        return Ignored(kind="Observation.valueSampledData without a value")
+    return samples, found.unit or unit
 
 
 def _beyond(values: np.ndarray, data: Json) -> bool:
@@ -104,41 +114,6 @@ def _step(data: Json) -> float | None:
     if unit is None or isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count * unit <= 60:
         return None
     return count * unit
-
-
-def _cut(
-    samples: np.ndarray, step: float, what: tuple[Channel, str], body: Json, frame: Frame, start: int
-) -> Iterator[SignalPiece]:
-    found, unit = what
-    length = max(1, int(60 / step))
-    for first in range(0, len(samples), length):
-        part = samples[first : first + length]
-        time = start + round(first * step * SECOND)
-        end = time + min(round(len(part) * step * SECOND), MINUTE)
-        available, basis = frame.known(end, reported=body.get("issued"), kind="monitor")
-        share, reason = _quality(part, found)
-        digest = hashlib.blake2b(part.tobytes(), digest_size=16).hexdigest()
-        yield SignalPiece(
-            subject_id=frame.subject_id,
-            channel=found.name,
-            time=time,
-            available_time=available,
-            available_basis=basis,
-            rate_hz=1 / step,
-            unit=unit,
-            quality=share,
-            quality_reason=reason,
-            samples=part,
-            source=f"{SOURCE}:waveforms",
-            event_id=content_id(frame.subject_id, found.name, time, 1 / step, digest),
-        )
-
-
-def _quality(samples: np.ndarray, found: Channel) -> tuple[float, str | None]:
-    missing = float(np.isnan(samples).mean())
-    outside = float(((samples < found.low) | (samples > found.high)).mean())
-    share = 1.0 - missing - outside
-    return share, None if share >= _GOOD else "missing" if missing >= outside else "out-of-range"
 
 
 def _channel(concept: Json) -> Channel | None:

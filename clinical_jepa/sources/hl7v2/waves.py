@@ -6,27 +6,27 @@ The rest is counted: a raw count without its scale is no voltage.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from clinical_jepa.records.instant import SECOND
+import numpy as np
+
 from clinical_jepa.sources.hl7v2.frame import Ignored
 from clinical_jepa.sources.hl7v2.mapping import unit_of
 from clinical_jepa.sources.hl7v2.message import Segment
-from clinical_jepa.vocabulary.identity import content_id
+from clinical_jepa.sources.signals import pieces as signals
+from clinical_jepa.sources.signals.pieces import Recording, channel_name
 from clinical_jepa.vocabulary.tables import cached, rows
 from clinical_jepa.vocabulary.units import conversion
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from clinical_jepa.records.batch import SignalPiece
     from clinical_jepa.sources.hl7v2.frame import Frame
 
 SOURCE = "hl7v2:waveforms"
-_PIECE_SECONDS = 60
-_STILL_SECONDS = 3.0  # no living channel repeats one value exactly for so long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,6 @@ def attributes(segments: Sequence[Segment]) -> dict[str, float]:
 
 def sampled(segment: Segment, after: Sequence[Segment]) -> tuple[Channel, float, np.ndarray] | Ignored:
     """Channel, rate and samples of an OBX of type NA; ``after`` are the segments that follow it."""
-    import numpy as np
-
     channel = _channels().get(segment.text(3)) if segment.text(3, 3) == "MDC" else None
     if channel is None:
         return Ignored(kind="OBX waveform of no listed channel")
@@ -90,59 +88,20 @@ def sampled(segment: Segment, after: Sequence[Segment]) -> tuple[Channel, float,
 
 def pieces(waves: Sequence[Wave]) -> Iterator[tuple[str, SignalPiece]]:
     """Who, and pieces of at most 60 s. A message's best lead of a channel bears its name, a further one ``ECG//<name>``."""
-    import numpy as np
-
-    taken: set[tuple[str, str, int]] = set()
+    taken: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     for wave in sorted(waves, key=lambda one: (one.channel.channel, one.channel.rank)):
-        slot = (wave.who, wave.channel.channel, wave.time)
-        name = wave.channel.channel if slot not in taken else f"{wave.channel.channel}//{wave.channel.name}"
-        taken.add(slot)
-        length = max(1, int(_PIECE_SECONDS * wave.rate_hz))
-        for first in range(0, len(wave.samples), length):
-            samples = wave.samples[first : first + length]
-            if np.isfinite(samples).any():
-                yield wave.who, _piece(wave, name, first, samples)
-
-
-def _piece(wave: Wave, name: str, first: int, samples: np.ndarray) -> SignalPiece:
-    import hashlib
-
-    from clinical_jepa.records.batch import SignalPiece
-
-    time = wave.time + round(first * SECOND / wave.rate_hz)
-    end = time + min(round(len(samples) * SECOND / wave.rate_hz), _PIECE_SECONDS * SECOND)
-    available, basis = wave.frame.known(end, kind="monitor", reported=wave.reported)
-    share, reason = _quality(samples, wave.rate_hz, wave.channel.limits)
-    subject = wave.frame.context.subject(wave.who)
-    digest = hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest()
-    return SignalPiece(
-        subject_id=subject,
-        channel=name,
-        time=time,
-        available_time=available,
-        available_basis=basis,
-        rate_hz=wave.rate_hz,
-        unit=wave.channel.unit,
-        quality=share,
-        quality_reason=reason,
-        samples=samples,
-        source=SOURCE,
-        event_id=content_id(subject, name, time, wave.rate_hz, digest),
-    )
-
-
-def _quality(samples: np.ndarray, rate_hz: float, limits: tuple[float, float]) -> tuple[float, str | None]:
-    """``(share of usable samples, reason)``: missing, out of the channel's limits, or one value for seconds."""
-    import numpy as np
-
-    finite = np.isfinite(samples)
-    inside = finite & (samples >= limits[0]) & (samples <= limits[1])
-    if len(samples) >= _STILL_SECONDS * rate_hz and np.nanmin(samples) == np.nanmax(samples):
-        return 0.0, "flat"
-    share = float(inside.mean())
-    if share >= 0.99:
-        return share, None
-    return share, "missing" if (~finite).sum() >= (finite & ~inside).sum() else "out-of-range"
+        recording = Recording(
+            subject_id=wave.frame.context.subject(wave.who),
+            channel=channel_name(wave.channel.channel, wave.channel.name, taken[wave.who, wave.time]),
+            unit=wave.channel.unit,
+            limits=wave.channel.limits,
+            time=wave.time,
+            rate_hz=wave.rate_hz,
+            samples=wave.samples,
+            source=SOURCE,
+        )
+        for piece in signals.pieces(recording, partial(wave.frame.known, kind="monitor", reported=wave.reported)):
+            yield wave.who, piece
 
 
 @cached

@@ -6,7 +6,6 @@ within one segment. So no piece depends on what comes after it, and a record tha
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,13 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clinical_jepa.records.batch import SignalPiece
-from clinical_jepa.records.instant import SECOND
 from clinical_jepa.sources.availability import availability
+from clinical_jepa.sources.signals import pieces as signals
+from clinical_jepa.sources.signals.pieces import Recording, channel_name
 from clinical_jepa.sources.wfdb.mapping import Target, ucum, waveform
-from clinical_jepa.sources.wfdb.quality import quality
 from clinical_jepa.sources.wfdb.record import TopRecord
 from clinical_jepa.sources.wfdb.segments import Fragment, Trace, minute_frames
-from clinical_jepa.vocabulary.identity import content_id
 from clinical_jepa.vocabulary.units import conversion
 
 if TYPE_CHECKING:
@@ -53,25 +51,23 @@ def pieces(record: TopRecord, minute: Fragment, context: ReadContext) -> list[Si
     """The pieces of one minute. The best-ranked lead with a value is ``ECG``, a further one ``ECG//<name>``."""
     known = [(found, trace) for trace in minute.traces if (found := waveform(trace.name)) is not None]
     taken: Counter[str] = Counter()
-    out = []
+    out: list[SignalPiece] = []
     for found, trace in sorted(known, key=lambda pair: (pair[0].target, pair[0].rank)):
         samples = canonical(trace, found)
         if samples is None or not np.isfinite(samples).any():
             continue
-        unit = found.unit or ucum(trace.unit) or "1"
-        what = (_channel(found, taken), unit, found)
-        out.append(_piece(record, context, what, (minute.start, trace.per_frame), samples))
+        recording = Recording(
+            subject_id=record.identity.subject_id,
+            channel=channel_name(found.target, found.name, taken),
+            unit=found.unit or ucum(trace.unit) or "1",
+            limits=(found.low, found.high),
+            time=record.instant(minute.start),
+            rate_hz=record.rate_hz * trace.per_frame,
+            samples=samples,
+            source=record.source(SOURCE),
+        )
+        out += signals.pieces(recording, lambda end: availability(end, delay=context.delays["monitor"]))
     return out
-
-
-def _channel(found: Target, taken: Counter[str]) -> str:
-    """A channel of its own for each signal of a minute, also where two have one name (``ECG//V#2``)."""
-    channel = f"{found.target}//{found.name}" if taken[found.target] and found.name else found.target
-    taken[found.target] += 1
-    if channel == found.target and taken[channel] == 1:
-        return channel
-    taken[channel] += channel != found.target
-    return f"{channel}#{taken[channel]}" if taken[channel] > 1 else channel
 
 
 def canonical(trace: Trace, found: Target) -> np.ndarray | None:
@@ -82,35 +78,3 @@ def canonical(trace: Trace, found: Target) -> np.ndarray | None:
     if factors is None:
         return None
     return trace.samples if factors == (1.0, 0.0) else (trace.samples * factors[0] + factors[1]).astype(np.float32)
-
-
-def _piece(
-    record: TopRecord,
-    context: ReadContext,
-    what: tuple[str, str, Target],
-    where: tuple[int, int],
-    samples: np.ndarray,
-) -> SignalPiece:
-    channel, unit, found = what
-    first, per_frame = where
-    rate = record.rate_hz * per_frame
-    time = record.instant(first)
-    end = time + min(round(len(samples) * SECOND / rate), 60 * SECOND)
-    available, basis = availability(end, delay=context.delays["monitor"])
-    share, reason = quality(samples, rate, channel, (found.low, found.high))
-    subject = record.identity.subject_id
-    digest = hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest()
-    return SignalPiece(
-        subject_id=subject,
-        channel=channel,
-        time=time,
-        available_time=available,
-        available_basis=basis,
-        rate_hz=rate,
-        unit=unit,
-        quality=share,
-        quality_reason=reason,
-        samples=samples,
-        source=record.source(SOURCE),
-        event_id=content_id(subject, channel, time, rate, digest),
-    )

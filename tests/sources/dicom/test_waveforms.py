@@ -96,13 +96,21 @@ def test_offset_and_skews_move_the_start(tmp_path: Path) -> None:
 
 
 def test_padding_is_nan_and_a_still_lead_is_off(tmp_path: Path) -> None:
-    stored = np.column_stack([noise(500)[:, 0], np.full(500, 7)])
-    stored[100:150, 0] = -32768
+    stored = np.column_stack([noise(1000)[:, 0], np.full(1000, 7)])
+    stored[100:200, 0] = -32768
     padding = np.int16(-32768).tobytes()
     _, found = read(ecg(tmp_path, group(stored, [channel(), channel("Lead I")], WaveformPaddingValue=padding)))
-    assert np.isnan(found["ECG"][0].samples).sum() == 50
+    assert np.isnan(found["ECG"][0].samples).sum() == 100
     assert (found["ECG"][0].quality, found["ECG"][0].quality_reason) == (pytest.approx(0.9), "missing")
     assert (found["ECG//I"][0].quality, found["ECG//I"][0].quality_reason) == (0.0, "lead-off")
+
+
+def test_a_lead_without_a_value_is_counted_and_gives_its_place_to_the_next(tmp_path: Path) -> None:
+    stored = np.column_stack([np.full(500, -32768), noise(500)[:, 0]])
+    padding = np.int16(-32768).tobytes()
+    batch, found = read(ecg(tmp_path, group(stored, [channel(), channel("Lead V1")], WaveformPaddingValue=padding)))
+    assert batch.ignored == {"dicom:lead without a value": 1}
+    assert list(found) == ["ECG"]
 
 
 @pytest.mark.parametrize("changes", [{"WaveformOriginality": "DERIVED"}, {"MultiplexGroupLabel": "MEDIAN BEAT"}])

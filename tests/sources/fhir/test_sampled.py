@@ -70,6 +70,7 @@ def test_a_day_is_no_first_sample(tmp_path: Path) -> None:
     ("one", "kind"),
     [
         (ecg("1"), "Observation.valueSampledData of an unlisted channel"),
+        (ecg(data="E L U"), "Observation.valueSampledData without a value"),
         (ecg(dimensions=3), "Observation.valueSampledData of several dimensions, uneven or coded"),
         (ecg(fields={"status": "cancelled"}), "Observation.valueSampledData withdrawn"),
     ],

@@ -70,11 +70,20 @@ def test_the_best_lead_is_the_channel_and_others_bear_their_names() -> None:
     assert found == {"ECG": ([3, 4], 250.0), "ECG//III": ([1, 2], 250.0), "ABP": ([9, 8], 125.0)}
 
 
+def test_two_devices_of_one_lead_have_a_channel_each() -> None:
+    twice = [part for values in ("1^2", "3^4", "5^6") for part in (wave(values, sub=values[0]), RATE.format(250))]
+    found = [piece.channel for piece in read(message(PID, OBR, *twice)).signals]
+    assert found == ["ECG", "ECG//II", "ECG//II#2"]
+
+
 def test_gaps_and_flat_lines_are_marked() -> None:
     (gap,) = read(message(PID, OBR, wave("1^^2^1"), RATE.format(250))).signals
     assert np.isnan(gap.samples[1])
     assert (gap.quality, gap.quality_reason) == (0.75, "missing")
-    (flat,) = read(message(PID, OBR, wave("^".join(["1"] * 8)), RATE.format(2))).signals
+    (off,) = read(message(PID, OBR, wave("^".join(["1"] * 8)), RATE.format(2))).signals
+    assert (off.quality, off.quality_reason) == (0.0, "lead-off")
+    still = wave("^".join(["90"] * 8), "150032^ART^MDC", "mmHg")
+    (flat,) = read(message(PID, OBR, still, RATE.format(2))).signals
     assert (flat.quality, flat.quality_reason) == (0.0, "flat")
     (wild,) = read(message(PID, OBR, wave("1^2^900^1"), RATE.format(250))).signals
     assert wild.quality_reason == "out-of-range"

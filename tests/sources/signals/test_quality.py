@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from clinical_jepa.sources.signals.quality import quality
 from clinical_jepa.sources.wfdb import header, windows
-from clinical_jepa.sources.wfdb.quality import quality
 from tests.sources.wfdb.builders import wave
 
 RATE = 125.0

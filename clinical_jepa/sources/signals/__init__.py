@@ -1,0 +1,1 @@
+"""Sampled signals of any format, cut into pieces and judged."""
