@@ -39,8 +39,16 @@ def joined(url: str, link: str) -> str:
 def require_secrecy(url: str) -> None:
     """``BadRequest`` where a token sent to ``url`` could be read on its way: plain http beyond this machine."""
     parts = urlsplit(url)
-    if parts.scheme != "https" and not _loopback(parts.hostname or ""):
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise BadRequest(f"{parts.hostname} is asked without encryption: an access token is not sent there; use https")
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and the loopback addresses: what listens there, or is sent there, stays on this machine."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _parts(url: str) -> SplitResult | None:
@@ -62,10 +70,3 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
 
 def _path(parts: SplitResult) -> str:
     return posixpath.normpath("/" + unquote(unquote(parts.path)).replace("\\", "/").lstrip("/"))
-
-
-def _loopback(name: str) -> bool:
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

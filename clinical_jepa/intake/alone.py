@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.store.lease import held
 
 FILE = "fetch.lock"
 
@@ -15,10 +15,7 @@ FILE = "fetch.lock"
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """``folder``, made and held by this process; ``BadRequest`` where another one holds it. A dying process lets go."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / FILE).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadRequest(f"another fetch into {folder} is under way; nothing was asked") from error
+    with held(folder / FILE) as mine:
+        if not mine:
+            raise BadRequest(f"another fetch into {folder} is under way; nothing was asked")
         yield

@@ -7,13 +7,13 @@ contexts, a wrong called AE title, and callers that are not listed.
 from __future__ import annotations
 
 import io
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinical_jepa.intake import spool
+from clinical_jepa.intake.allowed import is_loopback
 from clinical_jepa.records.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ReceiverConfig:
 
     def __post_init__(self) -> None:
         """Refuses to listen to a network without a list of who may send."""
-        if not self.callers and not _loopback(self.host):
+        if not self.callers and not is_loopback(self.host):
             raise BadRequest(
                 f"listening on {self.host} without a list of callers: set pacs.callers to the AE titles that may send"
             )
@@ -99,10 +99,3 @@ def _names(content: bytes) -> tuple[str, str]:
         tags: list[Any] = ["SOPInstanceUID", "StudyInstanceUID"]
         header = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True, specific_tags=tags)
         return str(header.get("SOPInstanceUID") or ""), str(header.get("StudyInstanceUID") or "")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

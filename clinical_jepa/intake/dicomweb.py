@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import time
 from collections import Counter
@@ -197,11 +196,7 @@ def _cursor(base: str, folder: Path) -> str | None:
 def _keep_cursor(base: str, folder: Path, since: str | None) -> None:
     if since is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    spool.make(folder)
     part = folder / f".{CURSOR}.part"
-    with part.open("w") as file:
-        json.dump({"base": base, "since": since}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(folder / CURSOR)
-    spool.sync(folder)
+    part.write_text(json.dumps({"base": base, "since": since}), encoding="utf-8")
+    spool.adopt(part, folder / CURSOR)

@@ -18,10 +18,8 @@ import httpx
 import orjson
 
 from clinical_jepa.intake.allowed import require, require_secrecy
-from clinical_jepa.intake.waiting import Manners, told
+from clinical_jepa.intake.waiting import PASSING, Manners, told
 from clinical_jepa.records.errors import FetchFailed
-
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses that may be another in a while
 
 
 class Bearer(Protocol):

@@ -19,12 +19,13 @@ from clinical_jepa.intake.allowed import joined, require
 from clinical_jepa.intake.door import Answer, Question, Refused, Unanswered, ask, host
 from clinical_jepa.intake.export_files import Look, Manifest, Named
 from clinical_jepa.intake.export_state import Done, Standing
+from clinical_jepa.intake.fhir_pages import FHIR
 from clinical_jepa.intake.state import Receipt
 from clinical_jepa.intake.visit import Visit, file_name
 from clinical_jepa.intake.waiting import told
 from clinical_jepa.records.errors import FetchFailed
 
-_ASKS = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
+_ASKS = FHIR | {"Prefer": "respond-async"}
 _GONE = frozenset({404, 410})
 
 
@@ -69,18 +70,14 @@ def export(visit: Visit, exporting: Exporting) -> ExportReport:
     current = export_state.standing(visit.state, exporting.name)
     if current is None:
         current = _begin(visit, exporting, run=visit.run, again=False)
-    try:
-        return _finish(visit, exporting, current)
-    except _Expired:
-        if current.again:
-            export_state.forget(visit.state, exporting.name)
-            raise FetchFailed("the export expired at the server twice; the next run asks for a new one") from None
-    current = _begin(visit, exporting, run=current.run, again=True)
-    try:
-        return _finish(visit, exporting, current)
-    except _Expired:
-        export_state.forget(visit.state, exporting.name)
-        raise FetchFailed("the export expired at the server twice; the next run asks for a new one") from None
+    while True:
+        try:
+            return _finish(visit, exporting, current)
+        except _Expired:
+            if current.again:
+                export_state.forget(visit.state, exporting.name)
+                raise FetchFailed("the export expired at the server twice; the next run asks for a new one") from None
+        current = _begin(visit, exporting, run=current.run, again=True)
 
 
 def _begin(visit: Visit, exporting: Exporting, *, run: int, again: bool) -> Standing:

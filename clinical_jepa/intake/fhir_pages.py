@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+FHIR = {"Accept": "application/fhir+json"}  # how a server is asked for a resource
+
 Json = dict[str, Any]
 
 
@@ -56,7 +58,7 @@ def read(body: bytes) -> Page:
             warnings += 1
         elif isinstance(kind, str) and isinstance(name, str):
             digests[kind, name] = digest(resource)
-            newest = _later(newest, updated(resource))
+            newest = later(newest, updated(resource))
         else:
             nameless += 1
     total = bundle.get("total")
@@ -99,13 +101,14 @@ def instant(text: object) -> datetime | None:
         return None
 
 
+def later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The later of two instants, as far as there are any."""
+    return max((moment for moment in (one, other) if moment is not None), default=None)
+
+
 def written(moment: datetime) -> str:
     """An instant as FHIR writes it, in UTC, to the millisecond below."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def _next(bundle: Json) -> str | None:

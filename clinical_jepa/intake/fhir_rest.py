@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from clinical_jepa.intake import fhir_pages, reconcile
 from clinical_jepa.intake.allowed import joined
 from clinical_jepa.intake.door import Answer, Question, Refused, ask
-from clinical_jepa.intake.fhir_pages import Page, instant, is_searchset, written
+from clinical_jepa.intake.fhir_pages import FHIR, Page, instant, is_searchset, later, written
 from clinical_jepa.intake.visit import Visit, named
 from clinical_jepa.intake.waiting import http_date
 from clinical_jepa.records.errors import BadRequest, FetchFailed
@@ -25,7 +25,6 @@ TYPES = (
     *("MedicationRequest", "MedicationStatement", "Procedure", "ServiceRequest", "ImagingStudy", "DocumentReference"),
     *("Device", "Flag"),
 )
-FHIR = {"Accept": "application/fhir+json"}
 _ORDERED = {"_sort": "_lastUpdated", "_total": "accurate"}  # left out where a server refuses them
 
 
@@ -133,7 +132,7 @@ def _settled(visit: Visit, polling: Polling, kind: str, begin: datetime | None) 
     while (sign := _sign(visit, kind, look)) and tries < polling.looks:
         look, tries = _look(visit, polling, kind, begin), tries + 1
         first.pages, first.files, first.new = first.pages + look.pages, first.files + look.files, first.new + look.new
-        first.newest = max((one for one in (first.newest, look.newest) if one is not None), default=None)
+        first.newest = later(first.newest, look.newest)
         if look.new == 0:
             break
     first.listed = look.listed
@@ -209,7 +208,7 @@ def _take(visit: Visit, kind: str, page: Page, answer: Answer, look: _Look) -> N
     look.warnings += page.warnings
     look.began = look.began or http_date(answer.headers.get("date", ""))
     look.totals.add(page.total)
-    look.newest = max((one for one in (look.newest, page.newest) if one is not None), default=None)
+    look.newest = later(look.newest, page.newest)
 
 
 def _cursor(since: datetime | None, look: _Look) -> datetime | None:
@@ -217,4 +216,4 @@ def _cursor(since: datetime | None, look: _Look) -> datetime | None:
     newest = look.newest
     if newest is not None and look.began is not None:
         newest = min(newest, look.began)
-    return max((one for one in (since, newest) if one is not None), default=None)
+    return later(since, newest)

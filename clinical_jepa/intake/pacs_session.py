@@ -12,13 +12,10 @@ from typing import Any, TypeVar
 import requests
 
 from clinical_jepa.intake.allowed import require, require_secrecy
+from clinical_jepa.intake.waiting import PASSING, Manners, told
 from clinical_jepa.records.errors import BadRequest, FetchFailed
 
-TIMEOUT_S = 60.0
-MOST_BYTES = 2 << 30
-TRIES = 6
-LONGEST_WAIT_S = 300.0
-_AGAIN = (408, 425, 429, 500, 502, 503, 504)
+MANNERS = Manners(longest_wait_s=300.0, most_bytes=2 << 30)
 _AWAY = (401, 403, 429, 503)  # whatever else is asked of it now will fare no better
 _Got = TypeVar("_Got")
 
@@ -57,9 +54,9 @@ class PacsSession(requests.Session):
         body = bytearray()
         for chunk in response.iter_content(1 << 20):
             body += chunk
-            if len(body) > MOST_BYTES:
+            if len(body) > MANNERS.most_bytes:
                 response.close()
-                raise FetchFailed(f"an answer of more than {MOST_BYTES >> 20} MB was not read to its end")
+                raise FetchFailed(f"an answer of more than {MANNERS.most_bytes >> 20} MB was not read to its end")
         response._content = bytes(body)  # what ``content`` would have read, without a bound
         self.last = response
         return response
@@ -72,32 +69,28 @@ def patiently(call: Callable[[], _Got], sleep: Callable[[float], None] = time.sl
     every other question too.
     """
     failed, away = "", True
-    for attempt in range(1, TRIES + 1):
-        wait = min(2.0 ** (attempt - 1), LONGEST_WAIT_S)
+    for attempt in range(1, MANNERS.tries + 1):
+        wait = MANNERS.backoff(attempt)
         try:
             return call()
         except requests.HTTPError as error:
             answer = error.response
             status = 0 if answer is None else answer.status_code
-            if status not in _AGAIN:
+            if answer is None or status not in PASSING:
                 raise (ServerAway if status in _AWAY else FetchFailed)(_said(status)) from None
-            failed, away, wait = _said(status), status in _AWAY, max(wait, _told(answer))
+            asked = min(told(answer.headers) or 0.0, MANNERS.longest_wait_s)
+            failed, away, wait = _said(status), status in _AWAY, max(wait, asked)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             failed, away = f"the server cannot be reached or broke off ({type(error).__name__})", True
         except ValueError:  # neither JSON nor multipart
             failed, away = "the server's answer is not what DICOMweb says it is", False
-        if attempt < TRIES:
+        if attempt < MANNERS.tries:
             sleep(wait)
     kept = "What had come is kept, and the next run goes on from there"
-    raise (ServerAway if away else FetchFailed)(f"{failed}; asked {TRIES} times. {kept}")
+    raise (ServerAway if away else FetchFailed)(f"{failed}; asked {MANNERS.tries} times. {kept}")
 
 
 def _said(status: int) -> str:
     if status in (401, 403):
         return f"the server refuses us ({status}): renew CLINICAL_JEPA_PACS_TOKEN in the environment"
     return f"the server answered {status}"
-
-
-def _told(response: requests.Response | None) -> float:
-    said = "" if response is None else response.headers.get("Retry-After", "").strip()
-    return min(float(said), LONGEST_WAIT_S) if said.isdigit() else 0.0

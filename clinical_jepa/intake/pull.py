@@ -19,8 +19,9 @@ from urllib.parse import quote
 from clinical_jepa.intake.datasets import DataSet, listed, safe
 from clinical_jepa.intake.door import Door, Refused
 from clinical_jepa.intake.download import download, sha256
-from clinical_jepa.intake.spool import adopt, sync
+from clinical_jepa.intake.spool import adopt
 from clinical_jepa.records.errors import BadRequest, FetchFailed
+from clinical_jepa.store.files import sync_folder
 
 RECORD = "PULLED.sha256"
 _LISTS = ("SHA256SUMS.txt", "SHA256SUMS")
@@ -188,4 +189,4 @@ def _remember(to: Path, name: str, digest: str, known: dict[str, str]) -> None:
         file.write(f"{digest}  {name}\n")
         file.flush()
         os.fsync(file.fileno())
-    sync(to)
+    sync_folder(to)

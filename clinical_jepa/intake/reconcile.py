@@ -13,7 +13,7 @@ from urllib.parse import quote
 import orjson
 
 from clinical_jepa.intake.door import Answer, Question, ask
-from clinical_jepa.intake.fhir_pages import digest_of, is_resource, written
+from clinical_jepa.intake.fhir_pages import FHIR, digest_of, is_resource, written
 from clinical_jepa.intake.visit import Visit, named
 from clinical_jepa.intake.waiting import http_date
 
@@ -71,7 +71,7 @@ def _ask_each(visit: Visit, kind: str, missing: Sequence[str]) -> tuple[list[str
     for one in missing:
         url = f"{visit.base}/{kind}/{quote(one, safe='')}"
         fine = frozenset({200, 404, 410})
-        answer = ask(visit.door, Question(url=url, what=kind, headers={"Accept": "application/fhir+json"}, fine=fine))
+        answer = ask(visit.door, Question(url=url, what=kind, headers=FHIR, fine=fine))
         if answer.status != 200:
             gone.append(one)
         elif is_resource(answer.body):

@@ -8,6 +8,8 @@ import re
 import tempfile
 from pathlib import Path
 
+from clinical_jepa.store.files import sync_folder
+
 
 def put(folder: Path, name: str, content: bytes) -> tuple[Path, bool]:
     """``(path, new)``: the content, durable, in ``folder`` as ``name`` made safe.
@@ -25,14 +27,10 @@ def put(folder: Path, name: str, content: bytes) -> tuple[Path, bool]:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        return adopt(Path(part), path), True
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
-    sync(folder)
-    return path, True
 
 
 def make(folder: Path) -> None:
@@ -40,7 +38,7 @@ def make(folder: Path) -> None:
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for one in reversed(missing):
-        sync(one.parent)
+        sync_folder(one.parent)
 
 
 def adopt(part: Path, path: Path) -> Path:
@@ -48,17 +46,8 @@ def adopt(part: Path, path: Path) -> Path:
     with part.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(part, path)
-    sync(path.parent)
+    sync_folder(path.parent)
     return path
-
-
-def sync(folder: Path) -> None:
-    """The names in ``folder`` outlive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def safe(name: str) -> str:

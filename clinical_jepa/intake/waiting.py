@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses that may be another in a while
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manners:

@@ -15,16 +15,21 @@ FOLDER = "leases"
 
 @contextmanager
 def lease(root: Path, name: str) -> Iterator[bool]:
-    """True where the lease is ours until the block ends; False at once where another process has it.
-
-    Held by an open file, so that a process that dies gives it back, whatever killed it. ``ValueError`` for a name that is
-    no plain word.
-    """
+    """``held`` of a store, by name. ``ValueError`` for a name that is no plain word."""
     if not name.replace("-", "").isalnum():
         raise ValueError(f"a lease is named by letters, digits and hyphens, not {name!r}")
-    folder = root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("a") as file:
+    with held(root / FOLDER / f"{name}.lock") as mine:
+        yield mine
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """True where the lock at ``path`` is ours until the block ends; False at once where another process has it.
+
+    Held by an open file, so that a process that dies gives it back, whatever killed it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import secrets
 import unicodedata
 from dataclasses import dataclass
 
+from clinical_jepa.intake.allowed import is_loopback
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import SECOND
 
@@ -42,23 +42,17 @@ class Session:
     started: int  # µs, wall
 
 
-def is_loopback(host: str) -> bool:
-    """True for localhost and the loopback addresses, with or without a port."""
+def from_here(host: str) -> bool:
+    """Whether a caller, or a ``Host`` with or without a port, is this machine."""
     name = host.strip()
-    name = (
-        name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0] if name.count(":") == 1 else name
-    )
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    if name.startswith("["):
+        return is_loopback(name[1:].partition("]")[0])
+    return is_loopback(name.partition(":")[0] if name.count(":") == 1 else name)
 
 
 def require_loopback(host: str) -> None:
     """``BadRequest`` unless the page will listen on this machine only."""
-    if not is_loopback(host):
+    if not from_here(host):
         raise BadRequest(
             f"the ward page was asked to listen on {host!r}, but its only login is the development one, which has no password; "
             "nothing was started. Use --host 127.0.0.1 and reach it through a tunnel that checks who you are"

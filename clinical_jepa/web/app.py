@@ -18,7 +18,7 @@ from clinical_jepa.web.access import (
     Seal,
     Session,
     clean_name,
-    is_loopback,
+    from_here,
     new_session,
     require_loopback,
     seal,
@@ -47,7 +47,7 @@ def create_app(state: WardState, *, config: WebConfig) -> FastAPI:
 async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuse what does not come from this machine under this machine's name; add the headers to the rest."""
     client = request.client.host if request.client else ""
-    if not is_loopback(client) or not is_loopback(request.headers.get("host", "")):
+    if not from_here(client) or not from_here(request.headers.get("host", "")):
         return PlainTextResponse("This page answers on this machine only.\n", status_code=403, headers=HEADERS)
     response = await proceed(request)
     response.headers.update(HEADERS)

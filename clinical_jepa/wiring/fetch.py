@@ -190,13 +190,12 @@ def _tokens(settings: Settings, door: Door, base: str) -> Tokens | None:
 def _capability(door: Door, base: str) -> bytes | None:
     """What the server says of itself; None where it says nothing, which costs no more than the version of FHIR."""
     from clinical_jepa.intake.door import Question, ask
-    from clinical_jepa.intake.fhir_pages import is_resource
+    from clinical_jepa.intake.fhir_pages import FHIR, is_resource
     from clinical_jepa.records.errors import FetchFailed
 
-    headers = {"Accept": "application/fhir+json"}
     brief = replace(door, manners=replace(door.manners, tries=2))
     try:
-        return ask(brief, Question(url=f"{base}/metadata", what="metadata", headers=headers, whole=is_resource)).body
+        return ask(brief, Question(url=f"{base}/metadata", what="metadata", headers=FHIR, whole=is_resource)).body
     except FetchFailed:
         return None  # what is asked next says why
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import signal
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,6 +20,7 @@ def mllp(config: MllpConfig, *, tell: Tell) -> dict[str, int]:
 
 
 async def _listen(config: MllpConfig, tell: Tell) -> dict[str, int]:
+    from clinical_jepa.intake.allowed import is_loopback
     from clinical_jepa.intake.mllp import Listener
 
     listener = Listener(config=config, tell=tell)
@@ -29,15 +29,8 @@ async def _listen(config: MllpConfig, tell: Tell) -> dict[str, int]:
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
     port = await listener.start()
     tell(f"MLLP: listening on {config.host}:{port}; messages go to {config.spool}  (Ctrl-C ends it)")
-    if not _loopback(config.host):
+    if not is_loopback(config.host):
         tell("MLLP knows neither encryption nor login: whoever reaches this port is believed; keep it within a tunnel")
     await ended.wait()
     await listener.stop()
     return asdict(listener.received)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -11,6 +11,7 @@ import pytest
 
 from clinical_jepa.intake import dicomweb, pacs_session, spool
 from clinical_jepa.intake.dicomweb import Fetched, Pacs, fetch
+from clinical_jepa.intake.waiting import Manners
 from clinical_jepa.records.errors import BadRequest, FetchFailed
 from tests.intake.fake_pacs import Answer, FakePacs, multipart, serving
 from tests.sources.dicom.builders import dataset
@@ -110,6 +111,9 @@ DOWN: Answer = (503, {}, b"")
             BUSY,
             7.0,
             marks=pytest.mark.fault(source="dicomweb", fault="429", ends="waits as told, then the same files"),
+        ),
+        pytest.param(
+            (429, {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}, b""), 300.0, id="429 until a date, no longer"
         ),
         pytest.param(DOWN, 1.0, id="503"),
         pytest.param(
@@ -218,7 +222,7 @@ def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_an_endless_answer_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacs_session, "MOST_BYTES", 2000)
+    monkeypatch.setattr(pacs_session, "MANNERS", Manners(most_bytes=2000))
     with serving(pacs()) as server:
         server.studies["1.2.1"][1]["1.2.1.1"] = instance("1.2.1.1") + b"\0" * 5000
         assert sum(run(server, tmp_path).failed.values()) == 1

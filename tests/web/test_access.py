@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clinical_jepa.records.alerts import AlertState
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.web.access import COOKIE, Seal, clean_name, is_loopback, new_session
+from clinical_jepa.web.access import COOKIE, Seal, clean_name, from_here, new_session
 from clinical_jepa.web.app import create_app
 from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.state import WardState
@@ -157,14 +157,14 @@ def test_the_old_cookie_is_no_use_to_another_server(state: WardState) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8417", "127.0.0.1", "127.8.9.1:80", "[::1]:8417", "::1"])
 def test_loopback_names(host: str) -> None:
-    assert is_loopback(host)
+    assert from_here(host)
 
 
 @pytest.mark.parametrize(
     "host", ["", "0.0.0.0", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::]:80"]
 )
 def test_other_names(host: str) -> None:
-    assert not is_loopback(host)
+    assert not from_here(host)
 
 
 def test_names_are_single_lines_of_letters() -> None:
