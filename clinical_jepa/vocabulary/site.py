@@ -31,7 +31,6 @@ _KEYS = {
     "hl7v2_absent.csv": ("text",),
     "hl7v2_charsets.csv": ("name",),
     "hl7v2_systems.csv": ("name",),
-    "hl7v2_units.csv": ("system", "spelling"),
     "hl7v2_waves.csv": ("code",),
     "dicom_leads.csv": ("number",),
     "wfdb.csv": ("kind", "name"),

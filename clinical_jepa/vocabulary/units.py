@@ -46,14 +46,16 @@ def _conversion(unit: str, canonical: str, code: str | None) -> Factors | None:
     return _known(plain, canonical) or _of_substance(plain, canonical, code)
 
 
-def ucum_of(written: str) -> str | None:
+def ucum_of(written: str, system: str = "free") -> str | None:
     """The UCUM unit that a table, a monitor or an HL7 v2 message means by a spelling of its own; None if not certain.
 
-    FHIR's Quantity.code is UCUM already and must not come here: ``K/uL`` is kelvin there.
+    ``system``: whose word it is (``MDC``, ``WFDB``), where that gives it a meaning that it has not in free text. FHIR's
+    Quantity.code is UCUM already and must not come here: ``K/uL`` is kelvin there.
     """
     exact, loose = _spellings()
-    if written in exact:
-        return exact[written]
+    for whose in (system, "free"):
+        if (whose, written) in exact:
+            return exact[whose, written]
     return loose.get(_loosely(written))
 
 
@@ -62,12 +64,13 @@ def _loosely(written: str) -> str:
 
 
 @cached
-def _spellings() -> tuple[dict[str, str | None], dict[str, str | None]]:
-    exact: dict[str, str | None] = {unit: unit for unit in _listed()}
+def _spellings() -> tuple[dict[tuple[str, str], str | None], dict[str, str | None]]:
+    ours = {row["unit"] for row in rows("variables.csv", "code")}
+    exact: dict[tuple[str, str], str | None] = {("free", unit): unit for unit in _listed() | ours if unit}
     loose: dict[str, str | None] = {}
     for row in rows("units_met.csv", "system", "written"):
+        exact[row["system"], row["written"]] = row["ucum"] or None
         if row["system"] == "free":
-            exact[row["written"]] = row["ucum"] or None
             known = loose.setdefault(_loosely(row["written"]), row["ucum"] or None)
             if known != (row["ucum"] or None):  # mg and Mg may differ: only the exact spelling counts
                 loose[_loosely(row["written"])] = None

@@ -195,8 +195,8 @@ def test_every_unit_of_the_real_files_has_its_verdict(data: Path) -> None:
     assert units_in_files(data) <= set(table)
     for (system, written), row in table.items():
         assert (row["ucum"] == "") == (row["why"] != ""), row.where
-        if system == "free":
-            assert ucum_of(written) == (row["ucum"] or None), row.where
+        if system != "ucum":
+            assert ucum_of(written, system) == (row["ucum"] or None), row.where
         elif row["ucum"]:
             assert row["ucum"] == written, row.where
         else:  # under UCUM's name, and no unit of UCUM, or of something else
@@ -210,6 +210,17 @@ def test_free_text_is_read_without_regard_to_case_and_blanks_where_that_is_certa
     assert ucum_of("MG/DL") == ucum_of("mg / dl") == "mg/dL"
     assert ucum_of("mm Hg.") == "mm[Hg]"
     assert ucum_of("units") is ucum_of("C") is ucum_of("nonsense") is None
+    assert {ucum_of(text) for text in ("K/µL", "k/\u03bcl", "thou/uL", "x10E3/uL", "10*3/uL")} == {"10*3/uL"}
+
+
+def test_a_word_of_a_system_means_that_there_alone() -> None:
+    assert (ucum_of("262688", "MDC"), ucum_of("262688")) == ("%", None)
+    assert (ucum_of("°", "WFDB"), ucum_of("°")) == ("deg", None)
+    assert ucum_of("bpm", "MDC") == ucum_of("bpm", "WFDB") == "/min", "else it is free text"
+
+
+def test_a_unit_of_the_code_list_is_its_own_spelling() -> None:
+    assert all(ucum_of(code.unit) == code.unit for code in by_code().values() if code.unit)
 
 
 def fact(value: float, unit: str | None, name: str) -> Fact:

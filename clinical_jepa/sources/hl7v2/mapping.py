@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from clinical_jepa.vocabulary.codes import by_code, codes
+from clinical_jepa.vocabulary.codes import by_code
 from clinical_jepa.vocabulary.tables import cached, rows
+from clinical_jepa.vocabulary.units import ucum_of
 
 # OBX-11 with an official meaning; "N" (not asked) has no result. All others are a site's to declare.
 STATUSES: Mapping[str, str | None] = {
@@ -59,13 +60,9 @@ def unit_of(codings: Iterable[Coding], code: str) -> str | None:
         known = by_code().get(code)
         return known.unit if known is not None and known.unit in _PLAIN else None
     for text, system in given:
-        short = system.upper()
-        if short in ("UCUM", "HTTP://UNITSOFMEASURE.ORG"):
+        if system.upper() in ("UCUM", "HTTP://UNITSOFMEASURE.ORG"):
             return text
-        found = _units().get((_system(system), text)) or _units().get(("", text)) or _units().get(("", text.lower()))
-        if found is None and text in _ucum():
-            found = text
-        if found is not None:
+        if (found := ucum_of(text, _system(system))) is not None:
             return found
     return None
 
@@ -105,18 +102,6 @@ def _map() -> dict[Coding, str]:
 @cached
 def _systems() -> dict[str, str]:
     return {row["name"]: row["system"] for row in rows("hl7v2_systems.csv", "name")}
-
-
-@cached
-def _units() -> dict[Coding, str]:
-    return {(row["system"], row["spelling"]): row["ucum"] for row in rows("hl7v2_units.csv", "system", "spelling")}
-
-
-@cached
-def _ucum() -> frozenset[str]:
-    """UCUM codes that a message may write without naming their system: those that this system converts."""
-    listed = {code.unit for code in codes() if code.unit is not None}
-    return frozenset(listed | {row["from"] for row in rows("units.csv", "from", "to")} | set(_units().values()))
 
 
 @cached

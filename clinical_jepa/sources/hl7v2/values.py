@@ -79,7 +79,7 @@ def _coded(segment: Segment) -> Reading | None:
 def _measured(value: float, segment: Segment, code: str) -> Reading | Refusal:
     unit = unit_of(_units(segment), code)
     if unit is None and _given(segment):
-        message = f"{named(code)}: OBX-6 is in no table of units; where it is certain, add it to hl7v2_units.csv"
+        message = f"{named(code)}: OBX-6 is in no table of units; where it is certain, add it to units_met.csv"
         return Refusal(reason="unknown-unit", message=message)
     return value, unit, None
 

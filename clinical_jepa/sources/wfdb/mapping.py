@@ -1,4 +1,4 @@
-"""Which channel or code a WFDB signal name stands for (``schemas/codes/wfdb.csv``), and how WFDB spells units.
+"""Which channel or code a WFDB signal name stands for (``schemas/codes/wfdb.csv``), and what its units are.
 
 Signal names are the monitor's own, matched without regard to case, spaces and underlines. Among several signals for one target
 the lowest ``rank`` that carries a value wins.
@@ -11,24 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clinical_jepa.vocabulary.tables import Row, cached, rows
+from clinical_jepa.vocabulary.units import ucum_of
 
 Kind = Literal["signal", "numeric"]
-
-UCUM = {
-    "mmHg": "mm[Hg]",
-    "Ohm": "Ohm",
-    "µV": "uV",
-    "\u03bcV": "uV",
-    "°": "deg",
-    "degrees": "deg",
-    "bpm": "/min",
-    "BPM": "/min",
-    "pm": "/min",
-    "Lpm": "L/min",
-    "NU": "1",
-    "degC": "Cel",
-    "cmH2O": "cm[H2O]",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,5 +69,5 @@ def waveform(name: str) -> Target | None:
 
 
 def ucum(unit: str | None) -> str | None:
-    """The UCUM spelling of a WFDB unit; what is not in the table is passed on unchanged."""
-    return None if unit is None else UCUM.get(unit, unit)
+    """The UCUM spelling of a WFDB unit; what is in no table is passed on unchanged."""
+    return None if unit is None else ucum_of(unit, "WFDB") or unit
