@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
+from clinical_jepa.records.batch import Identity
 from clinical_jepa.sources.columnar.block import Block
 from clinical_jepa.sources.columnar.candidates import Run, Shape
+from clinical_jepa.sources.columnar.codemap import items
 from clinical_jepa.sources.columnar.settle import Columns, Settled, ignored_whole, refusal, settled
+from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.tables.text import Unreadable, blocks
 
 SUFFIXES = (".csv", ".csv.gz")
@@ -54,12 +57,39 @@ def files(folder: Path, layout: Mapping[str, Table]) -> list[Path]:
     return [path for table in layout if (path := beside(folder, table))]
 
 
-def read_table(path: Path, table: Table, run: Run) -> Iterator[Settled]:
-    """The batches of one table; of a file that is no such table one refusal."""
+def begun(path: Path, table: str, namespace: str, context: ReadContext, source: str = "") -> Run:
+    """A run over one file, under the data set's own namespace; its people are still to be told. ``source``: else by table."""
+    return Run(
+        table=table,
+        source=source or f"{namespace}:{table}",
+        file=str(path.relative_to(context.root)) if context.root in path.parents else path.name,
+        context=replace(context, namespace=namespace),
+        items=items(namespace, table),
+        people=lambda _: None,
+    )
+
+
+def declared(names: Sequence[str], context: ReadContext) -> Callable[[str], Identity | None]:
+    """Gives the subject of an identifier; None for one that is not among ``names`` (nor among the site's, if it has any)."""
+    known: dict[str, Identity | None] = {}
+    allowed = set(names) if context.subjects is None else set(names) & context.subjects
+
+    def people(identifier: str) -> Identity | None:
+        if identifier not in known:
+            subject = context.subject(identifier)
+            who = Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)
+            known[identifier] = who if identifier in allowed else None
+        return known[identifier]
+
+    return people
+
+
+def read_table(path: Path, table: Table, run: Run, told: Callable[[Run], Run] = lambda run: run) -> Iterator[Settled]:
+    """The batches of one table; one refusal of a file that is no such table, or lacks those that ``told`` looks into."""
     try:
+        run = told(run)
         if table.look is not None:
-            looked = table.look((block.frame for block in blocks(path, table.needed)), run.items)
-            run = Run(**{**run.__dict__, "looked": looked})
+            run = replace(run, looked=table.look((block.frame for block in blocks(path, table.needed)), run.items))
         for block in blocks(path, table.needed):
             yield judged(block, table, run)
     except Unreadable as problem:

@@ -1,37 +1,56 @@
-"""What MIMIC-III and MIMIC-IV have in common: who is declared, when admissions end, which specimen a blood gas is of."""
+"""What MIMIC-III and MIMIC-IV have in common: how a table is read, when admissions end, which specimen a blood gas is of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from clinical_jepa.records.batch import Identity
 from clinical_jepa.sources.columnar.candidates import Clock, Run, Shape, candidates
+from clinical_jepa.sources.columnar.settle import Settled
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.tables.data_set import column
+from clinical_jepa.sources.tables.data_set import Table, begun, beside, column, declared, read_table, stem
 from clinical_jepa.sources.tables.shapes import clock, lines_of
 from clinical_jepa.sources.tables.text import Unreadable
 
-Instants = dict[str, int | None]
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A layout and what it calls things. ``titles``: by table, a name for what its codes are called, and the dictionary
+    that says it, in the columns ``titled``."""
+
+    namespace: str
+    layout: Mapping[str, Table]
+    patients: str
+    admissions: str
+    titles: Mapping[str, tuple[str, str]]
+    titled: tuple[str, str]
 
 
-def declared(names: Sequence[str], context: ReadContext) -> Callable[[str], Identity | None]:
-    """Gives the subject of an identifier; None for one that is not among ``names`` (nor among the site's, if it has any)."""
-    known: dict[str, Identity | None] = {}
-    allowed = set(names) if context.subjects is None else set(names) & context.subjects
+def parts(path: Path, folder: Path, release: Release) -> list[Path]:
+    """The table, and those of ``folder`` that say whose its rows are, when stays ended and what codes are called."""
+    names = (release.patients, release.admissions, *release.titles.get(stem(path), ())[1:])
+    return sorted({path, *(found for name in names if (found := beside(folder, name)))})
 
-    def people(identifier: str) -> Identity | None:
-        if identifier not in known:
-            subject = context.subject(identifier)
-            who = Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)
-            known[identifier] = who if identifier in allowed else None
-        return known[identifier]
 
-    return people
+def account(path: Path, folder: Path, release: Release, context: ReadContext) -> Iterator[Settled]:
+    """The batches of a table, with what became of the lines they come from."""
+    table = stem(path)
+    run = begun(path, table, release.namespace, context)
+    return read_table(path, release.layout[table], run, lambda run: _told(run, folder, release))
+
+
+def _told(run: Run, folder: Path, release: Release) -> Run:
+    people = column(beside(folder, release.patients), "subject_id")["subject_id"].drop_nulls().to_list()
+    known: dict[str, Mapping[str, Any]] = {**admissions(beside(folder, release.admissions), run.context.zone)}
+    if run.table in release.titles:
+        name, dictionary = release.titles[run.table]
+        known[name] = titles(beside(folder, dictionary), *release.titled)
+    return replace(run, people=declared(people, run.context), beside=known)
 
 
 def admissions(path: Path | None, zone: ZoneInfo) -> dict[str, Mapping[str, int | None]]:
@@ -102,8 +121,3 @@ def sex(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
         reason=pl.when(admitted.is_null()).then(pl.lit("no-time")),
         message=pl.when(admitted.is_null()).then(pl.lit(told)),
     )
-
-
-def site(context: ReadContext, namespace: str) -> ReadContext:
-    """The context under the data set's own namespace."""
-    return replace(context, namespace=namespace)

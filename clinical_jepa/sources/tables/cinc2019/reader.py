@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,12 +12,10 @@ import polars as pl
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.records.instant import HOUR
 from clinical_jepa.sources.columnar.candidates import Run, candidates
-from clinical_jepa.sources.columnar.codemap import items
 from clinical_jepa.sources.columnar.settle import Settled
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.relative import ORIGIN, source
-from clinical_jepa.sources.tables.data_set import Table
-from clinical_jepa.sources.tables.mimic import site
+from clinical_jepa.sources.tables.data_set import Table, begun
 from clinical_jepa.sources.tables.relative_stays import YEAR, everyone, read_stays
 from clinical_jepa.sources.tables.shapes import number, wide
 from clinical_jepa.sources.tables.stay_files import STAY, Form, holds
@@ -124,13 +123,5 @@ def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
 
 def account(path: Path, context: ReadContext) -> Iterator[Settled]:
     """The same batches, with what became of the lines they come from."""
-    context = site(context, NAMESPACE)
-    run = Run(
-        table="training",
-        source=source(NAMESPACE),
-        file=str(path.relative_to(context.root)) if context.root in path.parents else path.name,
-        context=context,
-        items=items(NAMESPACE, "training"),
-        people=everyone(context),
-    )
-    return read_stays(path, FORM, ROWS, run)
+    run = begun(path, "training", NAMESPACE, context, source(NAMESPACE))
+    return read_stays(path, FORM, ROWS, replace(run, people=everyone(run.context)))

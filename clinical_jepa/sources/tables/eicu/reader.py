@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.sources.columnar.candidates import Run
-from clinical_jepa.sources.columnar.codemap import items
-from clinical_jepa.sources.columnar.settle import Settled, refusal
+from clinical_jepa.sources.columnar.settle import Settled
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.relative import source as relative_source
-from clinical_jepa.sources.tables.data_set import column, read_table, stem
+from clinical_jepa.sources.tables.data_set import begun, column, read_table, stem
 from clinical_jepa.sources.tables.eicu.layout import LAYOUT, STAY
-from clinical_jepa.sources.tables.mimic import site
 from clinical_jepa.sources.tables.relative_stays import declared_stays
-from clinical_jepa.sources.tables.text import Unreadable, head
+from clinical_jepa.sources.tables.text import head
 
 NAMESPACE = "eicu"
 _NAMES = {name.lower(): name for name in LAYOUT}
@@ -51,22 +50,13 @@ def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
 def account(path: Path, context: ReadContext) -> Iterator[Settled]:
     """The same batches, with what became of the lines they come from."""
     table = _table(path)
-    file = str(path.relative_to(context.root)) if context.root in path.parents else path.name
-    source = relative_source(f"{NAMESPACE}:{table}")
-    context = site(context, NAMESPACE)
-    try:
-        stays = column(_patients(path.parent), STAY)[STAY].drop_nulls().to_list()
-    except Unreadable as problem:
-        return iter([refusal(source, file, f"{problem}: nothing of it was kept")])
-    run = Run(
-        table=table,
-        source=source,
-        file=file,
-        context=context,
-        items=items(NAMESPACE, table),
-        people=declared_stays(stays, context),
-    )
-    return read_table(path, LAYOUT[table], run)
+    run = begun(path, table, NAMESPACE, context, source=relative_source(f"{NAMESPACE}:{table}"))
+    return read_table(path, LAYOUT[table], run, lambda run: _told(run, path.parent))
+
+
+def _told(run: Run, folder: Path) -> Run:
+    stays = column(_patients(folder), STAY)[STAY].drop_nulls().to_list()
+    return replace(run, people=declared_stays(stays, run.context))
 
 
 def _table(path: Path) -> str:

@@ -6,18 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clinical_jepa.records.batch import SourceBatch
-from clinical_jepa.sources.columnar.candidates import Run
-from clinical_jepa.sources.columnar.codemap import items
-from clinical_jepa.sources.columnar.settle import Settled, refusal
+from clinical_jepa.sources.columnar.settle import Settled
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.sources.tables.data_set import beside, column, read_table, stem
-from clinical_jepa.sources.tables.mimic import admissions, declared, site, titles
+from clinical_jepa.sources.tables import mimic
+from clinical_jepa.sources.tables.data_set import beside, stem
+from clinical_jepa.sources.tables.mimic import Release
 from clinical_jepa.sources.tables.mimic4.layout import FOLDERS, LAYOUT
-from clinical_jepa.sources.tables.text import Unreadable
 
 NAMESPACE = "mimic4"
-_LOOKED_THROUGH = ("patients", "admissions")  # for every other table
-_TITLES = {"diagnoses_icd": ("diagnoses", "d_icd_diagnoses"), "procedures_icd": ("procedures", "d_icd_procedures")}
+RELEASE = Release(
+    namespace=NAMESPACE,
+    layout=LAYOUT,
+    patients="patients",
+    admissions="admissions",
+    titles={
+        "diagnoses_icd": ("diagnoses", "d_icd_diagnoses"),
+        "procedures_icd": ("procedures", "d_icd_procedures"),
+    },
+    titled=("icd_code", "long_title"),
+)
 
 
 def find(root: Path) -> list[Path]:
@@ -31,8 +38,7 @@ def find(root: Path) -> list[Path]:
 
 def parts(path: Path) -> list[Path]:
     """The table, and those that say whose its rows are, when stays ended and what codes are called."""
-    names = [*_LOOKED_THROUGH, *(name for _, name in [_TITLES.get(stem(path), ("", ""))] if name)]
-    return sorted({path, *(found for name in names if (found := beside(_hosp(path), name)))})
+    return mimic.parts(path, _hosp(path), RELEASE)
 
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
@@ -42,14 +48,7 @@ def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
 
 def account(path: Path, context: ReadContext) -> Iterator[Settled]:
     """The same batches, with what became of the lines they come from."""
-    table = stem(path)
-    file = str(path.relative_to(context.root)) if context.root in path.parents else path.name
-    source = f"{NAMESPACE}:{table}"
-    try:
-        run = _run(_hosp(path), table, source, file, site(context, NAMESPACE))
-    except Unreadable as problem:
-        return iter([refusal(source, file, f"{problem}: nothing of it was kept")])
-    return read_table(path, LAYOUT[table], run)
+    return mimic.account(path, _hosp(path), RELEASE, context)
 
 
 def _hosp(path: Path) -> Path:
@@ -59,20 +58,3 @@ def _hosp(path: Path) -> Path:
 def _is_table(path: Path) -> bool:
     folder = path.parent.name
     return stem(path) in FOLDERS.get(folder, ()) and beside(_hosp(path), "patients") is not None
-
-
-def _run(folder: Path, table: str, source: str, file: str, context: ReadContext) -> Run:
-    people = column(beside(folder, "patients"), "subject_id")["subject_id"].drop_nulls().to_list()
-    known: dict[str, object] = dict(admissions(beside(folder, "admissions"), context.zone))
-    if table in _TITLES:
-        name, other = _TITLES[table]
-        known[name] = titles(beside(folder, other), "icd_code", "long_title")
-    return Run(
-        table=table,
-        source=source,
-        file=file,
-        context=context,
-        items=items(NAMESPACE, table),
-        people=declared(people, context),
-        beside=known,  # type: ignore[arg-type]
-    )
