@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from clinical_jepa.model import checkpoint, heads, serving
 from clinical_jepa.model.batch import stream
 from clinical_jepa.model.heads import Heads, load_heads
 from clinical_jepa.model.memory import registers, state
 from clinical_jepa.model.network import Model
+from clinical_jepa.model.threads import one_thread
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.forecasts import Memory, Reason, Step
 from clinical_jepa.records.instant import BEGINNING
@@ -107,7 +109,7 @@ class JepaForecaster:
             time=arrivals.item_time,
             value=arrivals.value,
         )
-        with serving.one_thread():
+        with one_thread(), torch.inference_mode():
             serving.remember(rows, arrivals, serving.encode(self._model, arrivals))
         rows["origin"] = [piece.origin for piece in slices]
         rows["cursor"] = [piece.now for piece in slices]
@@ -118,7 +120,7 @@ class JepaForecaster:
             rows["registers"], origin=rows["origin"], now=now, center=normaliser.center, scale=normaliser.scale
         )
         values, at = registers.group_values(rows["registers"], self._parents)
-        with serving.one_thread():
+        with one_thread(), torch.inference_mode():
             z = serving.state_vectors(self._model, rows, found, now)
         ages = np.where(at == registers.NOT_SEEN, -1, np.maximum(now[:, None] - at, 0))
         return Features(z=z, registers=found, names=self.names, values=values, ages=ages)

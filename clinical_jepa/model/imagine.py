@@ -14,8 +14,9 @@ from torch import Tensor
 
 from clinical_jepa.model import serving
 from clinical_jepa.model.memory import registers
-from clinical_jepa.model.memory.one_step import one_step
+from clinical_jepa.model.memory.one_step import written
 from clinical_jepa.model.network import GROUNDED, Model
+from clinical_jepa.model.threads import one_thread
 from clinical_jepa.records.instant import HOUR
 from clinical_jepa.vocabulary.codes import by_code
 
@@ -51,7 +52,7 @@ def imagine(
     ids = [by_code()[code].id for code in codes]
     center, scale = (x[ids] for x in (model.normaliser.center, model.normaliser.scale))
     times, states, values = [], [], []
-    with serving.one_thread():
+    with one_thread(), torch.inference_mode():
         for step in range(steps):
             z = torch.from_numpy(_state(model, rows, now))
             hidden = model.network.predictor(z, _plan(model, actions, step, hours), torch.tensor([hours]))
@@ -97,13 +98,7 @@ def _write(model: Model, rows: np.ndarray, window: Tensor, now: int) -> None:
     writes = model.network.write_window(window)
     past = (now - rows["last_event"]) / HOUR if rows["arrivals"][0] else np.zeros(1)
     g = writes.log_gate - torch.from_numpy(rows["rate"].copy()) * torch.from_numpy(past.astype(np.float32))[:, None]
-    _, fast = one_step(
-        q=None,
-        k=writes.k[:, None],
-        v=writes.v[:, None],
-        beta=writes.beta[:, None],
-        g=g[:, None],
-        state=torch.from_numpy(rows["fast"].copy()),
-    )
+    state = torch.from_numpy(rows["fast"].copy())
+    fast = written(k=writes.k, v=writes.v, beta=writes.beta, g=g, state=state)
     rows["fast"], rows["rate"], rows["last_event"] = fast.numpy(), writes.rate.numpy(), now
     rows["arrivals"] += 1

@@ -6,8 +6,7 @@ layer runs on blocks of one size (the last one padded), on one thread, and sums 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import fields
 
 import numpy as np
@@ -18,23 +17,11 @@ from clinical_jepa.model.batch import GAP, Stream
 from clinical_jepa.model.context import Remembered
 from clinical_jepa.model.encoders.arrivals import Writes
 from clinical_jepa.model.memory import facts
-from clinical_jepa.model.memory.one_step import one_step
+from clinical_jepa.model.memory.one_step import written
 from clinical_jepa.model.network import Model
 from clinical_jepa.records.instant import HOUR
 
 ITEM_BLOCK, ARRIVAL_BLOCK, PATCH_BLOCK, PICTURE_BLOCK, PATIENT_BLOCK = 512, 128, 8, 4, 128
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread and without gradients, as it was before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def blockwise(function: Callable[..., Tensor], size: int, *arrays: Tensor) -> Tensor:
@@ -119,14 +106,7 @@ def _advance(rows: np.ndarray, first: np.ndarray, count: np.ndarray, time: np.nd
     for t in range(steps):
         now, on = index[:, t], live[:, t]
         g = writes.log_gate[now] - rate * past[:, t, None]
-        _, after = one_step(
-            q=None,
-            k=writes.k[now][:, None],
-            v=writes.v[now][:, None],
-            beta=writes.beta[now][:, None],
-            g=g[:, None],
-            state=state,
-        )
+        after = written(k=writes.k[now], v=writes.v[now], beta=writes.beta[now], g=g, state=state)
         state = torch.where(on[:, None, None, None], after, state)
         rate = torch.where(on[:, None], writes.rate[now], rate)
     rows["fast"], rows["rate"] = state[: len(rows)].numpy(), rate[: len(rows)].numpy()

@@ -11,7 +11,7 @@ from torch.nn.functional import layer_norm
 from clinical_jepa.model import sequences
 from clinical_jepa.model.context import Remembered
 from clinical_jepa.model.encoders.arrivals import Mixer, Parts, Writes
-from clinical_jepa.model.memory.one_step import one_step
+from clinical_jepa.model.memory.one_step import written
 from clinical_jepa.model.network import GROUNDED, WorldModel
 from clinical_jepa.training.data import Batch
 
@@ -121,13 +121,6 @@ def roll(network: WorldModel, here: Context, window: Tensor, hours: float) -> Te
     """z after a predicted window ``[B, width]`` of that length came back as an arrival: registers and facts only age."""
     writes = network.write_window(window)
     g = writes.log_gate - here.rate * hours
-    _, fast = one_step(
-        q=None,
-        k=writes.k[:, None],
-        v=writes.v[:, None],
-        beta=writes.beta[:, None],
-        g=g[:, None],
-        state=here.known.fast,
-    )
+    fast = written(k=writes.k, v=writes.v, beta=writes.beta, g=g, state=here.known.fast)
     z: Tensor = network.context(replace(here.known, fast=fast, fact_age=here.known.fact_age + hours))
     return z

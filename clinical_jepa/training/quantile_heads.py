@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import Tensor
+
+from clinical_jepa.model.threads import one_thread
 
 STEPS, BATCH, CHECK, RATE = 500, 2048, 50, 1e-2
 
@@ -22,24 +21,13 @@ def fit(
     start, spread = _quantiles(change, quantiles), _spread(change)
     moving = np.flatnonzero(np.abs(x).max(axis=0, initial=0.0) > 0)
     data = [_tensors(x[:, moving], change / spread), _tensors(tune_x[:, moving], tune_change / spread)]
-    with _one_thread():
+    with one_thread():
         weight, bias = _descend(
             data, torch.tensor(start / spread[..., None], dtype=torch.float32), torch.tensor(quantiles)
         )
     full = np.zeros((*start.shape, x.shape[1]), np.float32)
     full[..., moving] = weight * spread[..., None, None]
     return full, (bias * spread[..., None]).astype(np.float32)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Products this small are quicker, and the same on every machine, on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def pinball(offsets: Tensor, change: Tensor, quantiles: Tensor) -> Tensor:

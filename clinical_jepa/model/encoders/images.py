@@ -28,6 +28,8 @@ def prepare(pixels: np.ndarray, spacing_mm: tuple[float, float] | None) -> np.nd
     from monai.transforms.intensity.array import ScaleIntensityRange
     from monai.transforms.spatial.array import Resize
 
+    from clinical_jepa.model.threads import one_thread
+
     picture = np.ascontiguousarray(pixels, dtype=np.float32)
     if not np.isfinite(picture.sum()):  # one pass says that none is NaN or infinite
         picture = np.nan_to_num(picture)
@@ -39,7 +41,7 @@ def prepare(pixels: np.ndarray, spacing_mm: tuple[float, float] | None) -> np.nd
             ResizeWithPadOrCrop((SIDE, SIDE), value=0.0),
         ]
     )
-    with _one_thread(), _plain_tensors():
+    with one_thread(), _plain_tensors():
         out: np.ndarray = torch.as_tensor(steps(torch.from_numpy(picture)[None])).numpy()[0]
     clipped: np.ndarray = out.clip(0.0, 1.0)
     return clipped
@@ -50,18 +52,6 @@ def target_size(shape: tuple[int, ...], spacing_mm: tuple[float, float] | None) 
     rows, columns = (size * step for size, step in zip(shape[:2], spacing_mm or (1.0, 1.0), strict=True))
     scale = SIDE / max(rows, columns)
     return max(1, min(SIDE, round(rows * scale))), max(1, min(SIDE, round(columns * scale)))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -20,3 +20,9 @@ def one_step(
     u = beta[:, 0][..., None] * (v[:, 0] - (decayed * key).sum(dim=-2))
     state = decayed + key * u[..., None, :]
     return (None if q is None else (state * q[:, 0, :, :, None]).sum(dim=-2)[:, None]), state
+
+
+def written(*, k: Tensor, v: Tensor, beta: Tensor, g: Tensor, state: Tensor) -> Tensor:
+    """S after one event a row, given without an axis of time: ``k [B, H, dk]``, ``v [B, H, dv]``, ``beta, g [B, H]``."""
+    k, v, beta, g = (x[:, None] for x in (k, v, beta, g))
+    return one_step(q=None, k=k, v=v, beta=beta, g=g, state=state)[1]
