@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import MINUTE, to_us
-from clinical_jepa.wiring.settings import Settings
+from clinical_jepa.wiring.settings import Settings, listed
 
 if TYPE_CHECKING:
     from clinical_jepa.forecast.forecaster import Forecaster
@@ -110,7 +110,7 @@ def alert_rules(settings: Settings) -> FitConfig:
     """What the site chooses about alerts; ``BadRequest`` where nobody would be told, or never."""
     from clinical_jepa.training.fit import FitConfig
 
-    recipients = tuple(dict.fromkeys(filter(None, map(str.strip, settings.alerts.recipients.split(",")))))
+    recipients = listed(settings.alerts.recipients)
     if not recipients:
         raise BadRequest("alerts.recipients names nobody; give one or more, with commas between")
     if not 0 < settings.alerts.budget < math.inf:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.wiring import tables
-from clinical_jepa.wiring.settings import Settings
+from clinical_jepa.wiring.settings import Settings, listed
 
 if TYPE_CHECKING:
     from clinical_jepa.intake.door import Door
@@ -153,7 +153,7 @@ def _visit(settings: Settings, server: Server) -> Iterator[tuple[Visit, Tokens |
     from clinical_jepa.intake.waiting import Manners
 
     base = server.base.rstrip("/")
-    bases = tuple(one.strip() for one in settings.fetch.bases.split(",") if one.strip())
+    bases = listed(settings.fetch.bases)
     if not bases:
         raise BadRequest(
             "no server may be asked: list its base in fetch.bases (clinical-jepa.toml, or CLINICAL_JEPA_FETCH_BASES)"
@@ -201,12 +201,12 @@ def _capability(door: Door, base: str) -> bytes | None:
 
 
 def _types(said: str) -> Sequence[str]:
-    types = [one.strip() for one in said.split(",") if one.strip()]
+    types = listed(said)
     for one in types:
         if not one.isalpha() or not one[0].isupper():
             raise BadRequest(f"{one!r} is no FHIR resource type; give types like Patient,Encounter,Observation")
     # patients first: whoever reads the files in order knows them then
-    return sorted(dict.fromkeys(types), key=lambda one: (one != "Patient", one != "Encounter"))
+    return sorted(types, key=lambda one: (one != "Patient", one != "Encounter"))
 
 
 def _narrower(hidden: frozenset[str]) -> list[str]:

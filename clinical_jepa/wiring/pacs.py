@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clinical_jepa.wiring.settings import Settings
+from clinical_jepa.wiring.settings import Settings, listed
 
 Tell = Callable[[str], None]
 
@@ -18,7 +18,7 @@ def fetch(settings: Settings, base: str, folder: Path, **options: Any) -> dict[s
     from clinical_jepa.intake.dicomweb import Pacs
     from clinical_jepa.intake.dicomweb import fetch as fetch_new
 
-    pacs = Pacs(base=base, bases=_listed(settings.pacs.bases), token=settings.pacs.token)
+    pacs = Pacs(base=base, bases=listed(settings.pacs.bases), token=settings.pacs.token)
     return asdict(fetch_new(pacs, folder, **options))
 
 
@@ -29,7 +29,7 @@ def receive(settings: Settings, folder: Path, *, host: str, port: int, tell: Tel
 
     answered: Counter[str] = Counter()
     config = ReceiverConfig(
-        spool=folder, host=host, port=port, title=settings.pacs.title, callers=_listed(settings.pacs.callers)
+        spool=folder, host=host, port=port, title=settings.pacs.title, callers=listed(settings.pacs.callers)
     )
     with stopping() as stop:
         server = start(config, lambda status: answered.update([f"0x{status:04X}"]))
@@ -40,7 +40,3 @@ def receive(settings: Settings, folder: Path, *, host: str, port: int, tell: Tel
         finally:
             server.shutdown()
     return {"instances": dict(answered)}
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, map(str.strip, text.split(","))))

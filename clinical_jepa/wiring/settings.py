@@ -257,3 +257,8 @@ def _typed(key: str, value: Any, like: Any, layer: str) -> Any:
     if type(value) is not type(like):
         raise BadRequest(f"{layer}: {key} is of type {type(like).__name__}, not {type(value).__name__}")
     return value
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """What stands between the commas of a setting, each once, in its order."""
+    return tuple(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
