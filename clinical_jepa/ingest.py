@@ -11,16 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinical_jepa.records.batch import Mode, SourceBatch
+from clinical_jepa.records.batch import Mode, Rejection, SourceBatch
 from clinical_jepa.records.errors import BadRequest, NothingToRead
+from clinical_jepa.records.instant import END
 from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.stitch import Beginnings, stitched
+from clinical_jepa.sources.superseding import superseding
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
 from clinical_jepa.vocabulary.tables import tables_hash
@@ -106,13 +109,17 @@ def ingest(
     beginnings = None if context.stitch_to is None else _beginnings(units, context.stitch_to)
     tally = _Tally()
     for number, (found, site) in enumerate(units, start=1):
-        key = _key(found, site)
-        if store.has_file(key):
+        reading = _reading(found, site, store)
+        if store.has_file(reading.key):
             tally.add(found.kind, Counts(skipped=1))
         else:
             told = _Tally()
-            batches = _noted(_read(found, site, store, beginnings), told)
-            appended = store.append(batches, mode=mode, now=now, prepare=prepare, file_hash=key)
+            batches = _read(found, site, store, beginnings)
+            if reading.mark is not None:
+                store.append([], mode=mode, now=now, prepare=prepare, file_hash=reading.mark)
+                batches = _superseding(batches, store, mode, found if reading.earlier else None)
+            noted = _noted(batches, told)
+            appended = store.append(noted, mode=mode, now=now, prepare=prepare, file_hash=reading.key)
             tally.add(found.kind, _counts(appended, told))
             tally.reasons.update(told.reasons)
             tally.ignored.update(told.ignored)
@@ -194,6 +201,54 @@ def _key(found: Found, site: ReadContext) -> str:
     # a record that was read while it was being written is read once more when it has come to rest
     still = ["growing"] if found.kind == "wfdb" and growing(catalog.parts(found), site) else []
     return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of, *still)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """``mark`` where a record has to be read under another clock than before; ``earlier``: these bytes were read before."""
+
+    key: str
+    mark: str | None = None
+    earlier: bool = False
+
+
+def _reading(found: Found, site: ReadContext, store: Store) -> _Reading:
+    """A unit's key and, of a record of a monitor, its clock's offset.
+
+    Readings of the same bytes under different offsets are numbered by their marks: one that goes back to an earlier offset is
+    a new one, as it takes the place of what came between.
+    """
+    key = _key(found, site)
+    if found.kind != "wfdb":
+        return _Reading(key=key)
+    offset = catalog.clock_offset(found, site)
+    marks = (content_id(key, "reading", number) for number in count(1))
+    number, mark = next((number, mark) for number, mark in enumerate(marks) if not store.has_file(mark))
+    if number == 0 and offset == 0:
+        return _Reading(key=key)
+    newest = content_id(key, "reading", number, offset)
+    if number and store.has_file(newest):
+        return _Reading(key=newest)
+    earlier = number > 0 or store.has_file(key)
+    return _Reading(key=content_id(key, "reading", number + 1, offset), mark=mark, earlier=earlier)
+
+
+def _superseding(
+    batches: Iterable[SourceBatch], store: Store, mode: Mode, before: Found | None
+) -> Iterator[SourceBatch]:
+    """The batches with what takes the place of an earlier reading. Waveforms have no versions: those of ``before`` stay."""
+    for batch in batches:
+        events = superseding(batch.events, store.versions(END), live=mode == "live")
+        if before is None or not batch.signals:
+            yield replace(batch, events=events)
+            continue
+        message = (
+            "its waveforms are in the store by the clock they were read with before, and stay there; its numerics and "
+            "alarms were moved. Ingest everything into a new store to move the waveforms too"
+        )
+        name = before.path.name
+        refused = Rejection(source="wfdb", file=name, record=f"{name} waveforms", reason="invalid", message=message)
+        yield replace(batch, events=events, signals=(), rejections=(*batch.rejections, refused))
 
 
 def _digest(path: Path) -> str:

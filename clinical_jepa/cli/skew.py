@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,18 +18,23 @@ def check_skew(
     store: Store = None,
     cases: Annotated[int, typer.Option(help="Simulated cases, where no store is given.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the simulated cases.")] = 7,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="Add the certain offsets to this table, for site.clock_offsets; no other ever is."),
+    ] = None,
     config: Config = None,
 ) -> None:
     """How far the chart's clock stands from the monitor's, by heart rate; without --store, on simulated offsets.
 
-    Example: clinical-jepa check skew 10013 10061 --store mimic/store
+    Example: clinical-jepa check skew 10013 10061 --store mimic/store --write clock_offsets.csv
     """
     from clinical_jepa.wiring import skew
 
-    if store is None and not subjects:
+    if store is None and not subjects and write is None:
         passed, lines = skew.simulated(cases=cases, seed=seed, tell=options.note)
     else:
-        passed, lines = skew.of_store(options.settings(config, paths_store=store), subjects or ())
+        settings = options.settings(config, paths_store=store)
+        passed, lines = skew.of_store(settings, subjects or (), write=write)
     for line in lines:
         print(line)
     raise typer.Exit(0 if passed else 1)

@@ -5,7 +5,7 @@ Zones exist only at the edges; a naive datetime is refused so that no zone is gu
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -24,6 +24,23 @@ def to_us(moment: datetime) -> int:
         raise ValueError(f"a time without a zone is not an instant: {moment.isoformat()}")
     gap = moment - _EPOCH
     return (gap.days * 86_400 + gap.seconds) * SECOND + gap.microseconds
+
+
+def local(text: str, zone: tzinfo) -> int:
+    """The instant of an ISO time, of ``zone`` where it has no offset.
+
+    ``ValueError`` for no such time, and for one that a change of clocks shows twice or never.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise ValueError("no ISO time") from error
+    if moment.tzinfo is None:
+        first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+        if first.utcoffset() != second.utcoffset():
+            raise ValueError("a time that lies in a change of clocks; write it with its offset")
+        moment = first
+    return to_us(moment)
 
 
 def from_us(instant: int) -> datetime:

@@ -79,6 +79,15 @@ def divided(found: Found) -> tuple[Found, ...]:
     return tuple(Found(kind=found.kind, path=path) for path in reader.divided(found.path))
 
 
+def clock_offset(found: Found, context: ReadContext) -> int:
+    """How far the clock that a unit was written by stands off (µs), as the site says; only monitors have one."""
+    if found.kind != "wfdb" or not context.clock_offsets:
+        return 0
+    from clinical_jepa.sources.wfdb import reader
+
+    return reader.offset(found.path, context)
+
+
 def read(found: Found, context: ReadContext) -> Iterator[SourceBatch]:
     """The batches of one unit."""
     return _reader(found.kind).read(found.path, context)

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from clinical_jepa.records.instant import HOUR, MINUTE
+from clinical_jepa.sources.clocks import ClockOffset
 from clinical_jepa.vocabulary.identity import OPEN_KEY, subject_id
 
 _UTC = ZoneInfo("UTC")
@@ -38,6 +39,7 @@ class ReadContext:
     ``shard``: ``(number, of)``: the part of the units that this run takes, so that several runs may share a folder.
     ``growing_s``: live intake; a file that is not whole and was touched less than so many seconds ago may still be in
     the making: it is left for a later run. None: the files are at rest, and what is not whole is refused.
+    ``clock_offsets``: how far the monitors' clocks stand off, where the site is certain of it.
     ``strict``: every resource of a standard is validated in full before it is read, not only what looks doubtful.
     """
 
@@ -54,6 +56,7 @@ class ReadContext:
     shard: tuple[int, int] = (0, 1)
     growing_s: float | None = None
     strict: bool = False
+    clock_offsets: tuple[ClockOffset, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuses delays that leave a kind out: readers would take the gap for damage of the files."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from clinical_jepa.records.batch import Rejection
 from clinical_jepa.records.events import EVENTS
+from clinical_jepa.sources import clocks
 from clinical_jepa.vocabulary.codes import Code, by_code
 from clinical_jepa.vocabulary.identity import content_id
 from clinical_jepa.vocabulary.units import conversion
@@ -25,6 +26,12 @@ class Origin:
     file: str
     record: str
     original: bytes | None = None
+    shifted: bool = False  # its clock's offset was taken into account (``clocks``)
+
+    @property
+    def column(self) -> str:
+        """What the source column says; ids are made of ``source``, so that they do not depend on an offset."""
+        return clocks.source(self.source) if self.shifted else self.source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +77,7 @@ class Rows:
         )
         self.events.append(
             (fact.subject_id, fact.time, fact.code, value, fact.text, fact.available_time, fact.available_basis)
-            + (unit, fact.encounter_id, origin.source, row_id, fact_id, fact.status)
+            + (unit, fact.encounter_id, origin.column, row_id, fact_id, fact.status)
             + (None if fact.record is None else content_id(origin.source, fact.record),)
         )
         return True

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import END, to_us
+from clinical_jepa.records.instant import END, local
 from clinical_jepa.timeline.beds import Association
 
 COLUMNS = ["device", "bed", "from", "to"]
@@ -33,16 +32,7 @@ def _association(row: dict[str, str], zone: ZoneInfo, line: int) -> Association:
 
 
 def _instant(text: str, zone: ZoneInfo, line: int) -> int:
-    """A local time that exists once, or one with its offset."""
     try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError) as error:
-        raise BadRequest(f"line {line} of the table of devices has no ISO time in from or to") from error
-    if moment.tzinfo is None:
-        first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-        if first.utcoffset() != second.utcoffset():
-            raise BadRequest(
-                f"line {line} of the table of devices lies in a change of clocks; write it with its offset"
-            )
-        moment = first
-    return to_us(moment)
+        return local(text, zone)
+    except ValueError as error:
+        raise BadRequest(f"line {line} of the table of devices has in from or to {error}") from error

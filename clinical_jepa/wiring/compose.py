@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clinical_jepa.monitor.clock import WardClock
     from clinical_jepa.monitor.ward import Ward
     from clinical_jepa.records.forecasts import Policy, Task
+    from clinical_jepa.sources.clocks import ClockOffset
     from clinical_jepa.sources.context import ReadContext
     from clinical_jepa.store.events import Store
     from clinical_jepa.store.ledger import Ledger
@@ -61,7 +62,22 @@ def context(settings: Settings, root: Path) -> ReadContext:
         strict=settings.site.strict,
         delays={kind: None if minutes < 0 else minutes * MINUTE for kind, minutes in asdict(settings.delays).items()},
         hl7_statuses=hl7_statuses(settings.hl7.statuses),
+        clock_offsets=clock_offsets(settings),
     )
+
+
+def clock_offsets(settings: Settings) -> tuple[ClockOffset, ...]:
+    """The site's table of monitors' clocks; ``BadRequest`` where it cannot be read or believed."""
+    from clinical_jepa.sources.clocks import table
+
+    if not settings.site.clock_offsets:
+        return ()
+    path = Path(settings.site.clock_offsets)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest(f"site.clock_offsets: {path} cannot be read ({type(error).__name__})") from error
+    return table(lines, zone(settings))
 
 
 def hl7_statuses(text: str) -> dict[str, str]:

@@ -28,6 +28,9 @@ class Site:
     identity_key: str = ""  # secret of the subject ids; only from the environment
     trust_last_updated: bool = False  # meta.lastUpdated is a true reporting time here
     strict: bool = False  # every FHIR resource is validated in full before it is read
+    clock_offsets: str = (
+        ""  # table of how far the clocks of monitors stand off, applied at ingest; empty: none is moved
+    )
     codes: str = ""  # folder of the site's own code tables (units.csv, fhir.csv, …), laid over the shipped ones
 
 

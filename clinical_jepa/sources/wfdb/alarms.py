@@ -69,7 +69,7 @@ def annotation_files(record: TopRecord) -> list[Path]:
 def _events(rows: Rows, record: TopRecord, context: ReadContext, found: Annotations, path: Path) -> None:
     rate = found.rate_hz or record.rate_hz
     for number, (sample, text) in enumerate(found.notes):
-        origin = Origin(source=record.source(SOURCE), file=path.name, record=f"{record.path.stem} alarm {number}")
+        origin = _origin(record, path, f"alarm {number}")
         if abs(sample) * SECOND / rate > LONGEST:
             rows.reject(origin, "invalid", "an alarm more than a year away from its record's start")
         else:
@@ -79,9 +79,14 @@ def _events(rows: Rows, record: TopRecord, context: ReadContext, found: Annotati
 def _bedside(rows: Rows, record: TopRecord, context: ReadContext, ignored: Counter[str]) -> None:
     comments = record.header.comments
     if len(comments) >= 2 and comments[0] in BEDSIDE and comments[1] in _VERDICTS:
-        origin = Origin(source=record.source(SOURCE), file=record.path.name, record=f"{record.path.stem} bedside alarm")
+        origin = _origin(record, record.path, "bedside alarm")
         rows.add(_fact(record, context, record.start + _BEDSIDE_AT, comments[0]), origin)
         ignored["experts' later verdict on an alarm"] += 1
+
+
+def _origin(record: TopRecord, path: Path, what: str) -> Origin:
+    where = f"{record.path.stem} {what}"
+    return Origin(source=record.source(SOURCE), file=path.name, record=where, shifted=record.offset != 0)
 
 
 def _fact(record: TopRecord, context: ReadContext, time: int, text: str) -> Fact:
@@ -90,7 +95,7 @@ def _fact(record: TopRecord, context: ReadContext, time: int, text: str) -> Fact
     name = re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_")
     code = f"ALARM//{name}" if name else "ALARM"
     return Fact(
-        key=f"{subject}/{code}/{time}",
+        key=f"{subject}/{code}/{record.own(time)}",
         subject_id=subject,
         code=code,
         time=time,

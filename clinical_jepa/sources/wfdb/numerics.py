@@ -72,6 +72,7 @@ def _keep(
     """Every value of one column; a plausible one without an object of its own, as there is one for each minute of a stay."""
     (first, starts), (found, unit, values) = minutes, column
     source, subject = record.source(SOURCE), record.identity.subject_id
+    column_says = record.column(SOURCE)
     places = np.flatnonzero(np.isfinite(values)).tolist()
     plain, canonical = _plausible(found.target, unit, values[places].astype(np.float64))
     delay = context.delays["monitor"]
@@ -80,15 +81,18 @@ def _keep(
         start, end = starts[place], starts[place + 1]
         if not kept:
             where = Origin(
-                source=source, file=record.path.name, record=f"{record.path.stem} {found.name} #{first + place}"
+                source=source,
+                file=record.path.name,
+                record=f"{record.path.stem} {found.name} #{first + place}",
+                shifted=record.offset != 0,
             )
             rows.add(_fact(record, context, (found.target, unit, float(values[place])), [start, end]), where)
             continue
         known = end + (delay or 0)
-        fact = content(f"{source}{SEPARATOR}{subject}/{found.target}/{start}")
+        fact = content(f"{source}{SEPARATOR}{subject}/{found.target}/{record.own(start)}")
         said = (fact, subject, start, found.target, value, NOTHING, by_code()[found.target].unit, "final", known)
         rows.events.append(
-            (subject, start, found.target, value, None, known, basis, said[6], None, source)
+            (subject, start, found.target, value, None, known, basis, said[6], None, column_says)
             + (content(SEPARATOR.join(map(str, said))), fact, "final", None)
         )
 
@@ -110,7 +114,7 @@ def _fact(record: TopRecord, context: ReadContext, what: tuple[str, str | None, 
     start, end = minute
     available, basis = availability(end, delay=context.delays["monitor"])
     return Fact(
-        key=f"{record.identity.subject_id}/{code}/{start}",
+        key=f"{record.identity.subject_id}/{code}/{record.own(start)}",
         subject_id=record.identity.subject_id,
         code=code,
         time=start,

@@ -64,7 +64,7 @@ def pieces(record: TopRecord, minute: Fragment, context: ReadContext) -> list[Si
             time=record.instant(minute.start),
             rate_hz=record.rate_hz * trace.per_frame,
             samples=samples,
-            source=record.source(SOURCE),
+            source=record.column(SOURCE),
         )
         out += signals.pieces(recording, lambda end: availability(end, delay=context.delays["monitor"]))
     return out

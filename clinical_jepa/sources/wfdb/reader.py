@@ -58,6 +58,13 @@ def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
         yield _rest(aside)
 
 
+def offset(path: Path, context: ReadContext) -> int:
+    """How far the clock of a unit's record stands off, as the site says (µs); 0 where it says nothing, or it is refused."""
+    header = folder.whole(path)[0]
+    record = open_record(header, context) if header.suffix == ".hea" else None
+    return record.offset if isinstance(record, TopRecord) else 0
+
+
 def _beside(record: TopRecord, context: ReadContext, aside: _Aside) -> Iterator[SourceBatch]:
     """The alarms of a record; its other annotations are counted."""
     found = alarms(record, context, aside.ignored)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from clinical_jepa.records.batch import Identity, Rejection
 from clinical_jepa.records.instant import DAY, SECOND, to_us
-from clinical_jepa.sources import relative
+from clinical_jepa.sources import clocks, relative
+from clinical_jepa.sources.clocks import offset_of
 from clinical_jepa.sources.wfdb import header as headers
 from clinical_jepa.sources.wfdb.header import Header
 from clinical_jepa.sources.wfdb.placing import placing
@@ -39,7 +40,10 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class TopRecord:
-    """``start`` is µs UTC of frame 0 (on a relative clock: of its origin), ``rate_hz`` frames per second."""
+    """``start`` is µs UTC of frame 0 (on a relative clock: of its origin), ``rate_hz`` frames per second.
+
+    ``offset`` (µs) is in ``start`` already: how far the monitor's clock stood off (``sources.clocks``).
+    """
 
     path: Path
     header: Header
@@ -49,6 +53,7 @@ class TopRecord:
     spans: tuple[Span, ...]
     numerics: bool
     relative: bool
+    offset: int = 0
 
     def instant(self, frame: int) -> int:
         """µs UTC of a frame; rates written as 0.0166666666667 are taken as one a minute."""
@@ -56,9 +61,17 @@ class TopRecord:
         whole = round(period)
         return self.start + round(frame * (whole if abs(period - whole) < 1e-3 else period))
 
+    def own(self, instant: int) -> int:
+        """An instant of the record as its own clock shows it: what ids are made of, whatever offset is believed."""
+        return instant - self.offset
+
     def source(self, name: str) -> str:
-        """The name of a source of this record's rows: marked where its clock is relative."""
+        """The name of a source of this record's facts: marked where its clock is relative."""
         return relative.source(name) if self.relative else name
+
+    def column(self, name: str) -> str:
+        """What the source column of its rows says: marked, too, where its clock was moved."""
+        return clocks.source(self.source(name)) if self.offset else self.source(name)
 
 
 def refuse(path: Path, record: str, reason: str, message: str) -> Rejection:
@@ -75,7 +88,7 @@ def open_record(path: Path, context: ReadContext) -> TopRecord | Rejection:
     except OSError as error:
         return refuse(path, path.stem, "unreadable", f"the header cannot be read ({type(error).__name__})")
     try:
-        identifier, start = _placed(path, header, context)
+        identifier, start, offset = _placed(path, header, context)
     except (ValueError, OSError, OverflowError) as error:
         # the message is of our own making where it is a ValueError, and repeats nothing of the files
         why = str(error) if isinstance(error, ValueError) else type(error).__name__
@@ -96,11 +109,15 @@ def open_record(path: Path, context: ReadContext) -> TopRecord | Rejection:
         spans=spans,
         numerics=rate <= 1.0 and path.stem.endswith("n"),
         relative=alone,
+        offset=0 if alone else offset,
     )
 
 
-def _placed(path: Path, header: Header, context: ReadContext) -> tuple[str | None, int | None]:
-    """(the subject's identifier, µs UTC of frame 0): the site's word, else the record's own, else None."""
+def _placed(path: Path, header: Header, context: ReadContext) -> tuple[str | None, int | None, int]:
+    """(the subject's identifier, µs UTC of frame 0, offset in that): the site's word, else the record's own, else None.
+
+    A start that the site gives is the chart's already; only the monitor's own is moved.
+    """
     site = placing(path, context.zone)
     subject, start = site.subject, site.start
     if subject is None and (found := _SUBJECT.match(path.stem)):
@@ -108,7 +125,9 @@ def _placed(path: Path, header: Header, context: ReadContext) -> tuple[str | Non
         subject = found[1].lstrip("0") if context.namespace.startswith("mimic") else found[1]
     if start is None and header.date is not None and header.time is not None:
         start = to_us(datetime.combine(header.date, header.time, tzinfo=context.zone))
-    return subject, start
+        offset = 0 if subject is None else offset_of(context.clock_offsets, subject, path.stem, start)
+        return subject, start + offset, offset
+    return subject, start, 0
 
 
 def _undeclared(identifier: str, context: ReadContext) -> bool:
