@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from clinical_jepa.records.events import EVENTS
 from clinical_jepa.sources.columnar.block import LINE, Block
 from clinical_jepa.sources.columnar.candidates import COLUMNS, UNMAPPED, Run, candidates, nothing
 from clinical_jepa.sources.columnar.checks import checked
+from clinical_jepa.sources.columnar.events import NOTHING, SEPARATOR, content
 
 _UNKEPT = "a line without any fact"
 
@@ -214,9 +214,8 @@ def _events(rows: pl.DataFrame, source: str) -> pa.Table:
 def _ids(rows: pl.DataFrame, *parts: str | pl.Expr) -> list[str]:
     """``vocabulary.identity.content_id`` of every row."""
     named = [pl.col(part) if isinstance(part, str) else part for part in parts]
-    texts = rows.select(pl.concat_str([part.cast(pl.String).fill_null("\x00") for part in named], separator="\x1f"))
-    blake = hashlib.blake2b
-    return [blake(text.encode(), digest_size=16).hexdigest() for text in texts.to_series().to_list()]
+    texts = rows.select(pl.concat_str([part.cast(pl.String).fill_null(NOTHING) for part in named], separator=SEPARATOR))
+    return [content(text) for text in texts.to_series().to_list()]
 
 
 def _identities(kept: pl.DataFrame, run: Run) -> tuple[Identity, ...]:
