@@ -34,7 +34,7 @@ class Code:
 @cached
 def codes() -> tuple[Code, ...]:
     """The whole list, in id order."""
-    return tuple(_code(number, row) for number, row in enumerate(rows("variables.csv", "code")))
+    return tuple(_code(number, row) for number, row in enumerate(rows("variables.csv")))
 
 
 def _code(number: int, row: Row) -> Code:

@@ -14,27 +14,7 @@ from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.vocabulary import tables
 from clinical_jepa.vocabulary.tables import Row
 
-# table: what makes a row the same as a shipped one; other tables are theirs whose sources read them
 _DATA_SETS = ("cinc2012.csv", "cinc2019.csv", "eicu.csv", "meds.csv", "mimic3.csv", "mimic4.csv")
-_KEYS = {
-    "variables.csv": ("code",),
-    "units.csv": ("from", "to"),
-    "unit_rules.csv": ("from", "to", "codes"),
-    "annotations.csv": ("annotation",),
-    "molar_masses.csv": ("code",),
-    "units_met.csv": ("system", "written"),
-    "fhir.csv": ("system", "code"),
-    "fhir_systems.csv": ("uri",),
-    "fhir_channels.csv": ("system", "code"),
-    "fhir_fields.csv": ("resource", "field"),
-    "hl7v2.csv": ("system", "code"),
-    "hl7v2_absent.csv": ("text",),
-    "hl7v2_charsets.csv": ("name",),
-    "hl7v2_systems.csv": ("name",),
-    "hl7v2_waves.csv": ("code",),
-    "dicom_leads.csv": ("number",),
-    "wfdb.csv": ("kind", "name"),
-} | dict.fromkeys(_DATA_SETS, ("table", "item", "code"))
 _NUMBERS = {
     "variables.csv": ("low", "high"),
     "units.csv": ("factor", "offset"),
@@ -87,7 +67,7 @@ def faults(folder: Path) -> list[str]:
         if path.name == "variables.csv":
             listed |= {row["code"] for row in rows}
         found += [f"{row.where}: {fault}" for row in rows for fault in _faults(path.name, row, listed)]
-        found += _twice(rows, _KEYS.get(path.name, ()))
+        found += _twice(path.name, rows)
     return found
 
 
@@ -135,10 +115,10 @@ def _number(text: str) -> bool:
         return False
 
 
-def _twice(rows: list[Row], key: tuple[str, ...]) -> Iterator[str]:
+def _twice(name: str, rows: list[Row]) -> Iterator[str]:
     seen: dict[tuple[str, ...], str] = {}
-    for row in rows if key else []:
-        mark = tuple(row[column] for column in key)
+    for row in rows:
+        mark = tables.key(name, row)
         if mark in seen:
             yield f"{row.where}: {', '.join(mark)} was said already in {seen[mark].rpartition(' line ')[2]}"
         seen.setdefault(mark, row.where)

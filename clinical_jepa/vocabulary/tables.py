@@ -10,13 +10,34 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from clinical_jepa.records.errors import BadRequest
 
+# what makes a row of a site the same as a shipped one
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "variables.csv": ("code",),
+    "units.csv": ("from", "to"),
+    "unit_rules.csv": ("from", "to", "codes"),
+    "annotations.csv": ("annotation",),
+    "molar_masses.csv": ("code",),
+    "units_met.csv": ("system", "written"),
+    "fhir.csv": ("system", "code"),
+    "fhir_systems.csv": ("uri",),
+    "fhir_channels.csv": ("system", "code"),
+    "fhir_fields.csv": ("resource", "field"),
+    "hl7v2.csv": ("system", "code"),
+    "hl7v2_absent.csv": ("text",),
+    "hl7v2_charsets.csv": ("name",),
+    "hl7v2_systems.csv": ("name",),
+    "hl7v2_waves.csv": ("code",),
+    "dicom_leads.csv": ("number",),
+    "wfdb.csv": ("kind", "name"),
+}
+_ITEM = ("table", "item", "code")  # of every other table: the code map of a data set
 _PACKAGE = Path(__file__).resolve().parent.parent
 _F = TypeVar("_F", bound=Callable[..., Any])
 _forget: list[Callable[[], None]] = []
@@ -78,13 +99,18 @@ def put_into_use(folder: Path | None) -> None:
             forget()
 
 
-def rows(name: str, *key: str) -> list[Row]:
-    """The rows of ``codes/name``, the site's over the shipped ones, where ``key`` columns are the same."""
-    found = {tuple(row[column] for column in key): row for row in read(schemas() / "codes" / name)}
+def rows(name: str) -> list[Row]:
+    """The rows of ``codes/name``, the site's over the shipped ones of the same ``key``."""
+    found = {key(name, row): row for row in read(schemas() / "codes" / name)}
     folder = site_folder()
     if folder is not None and (folder / name).is_file():
-        found |= {tuple(row[column] for column in key): row for row in read(folder / name)}
+        found |= {key(name, row): row for row in read(folder / name)}
     return list(found.values())
+
+
+def key(name: str, row: Row) -> tuple[str, ...]:
+    """What tells a row of the table ``name`` from its others."""
+    return tuple(row[column] for column in KEYS.get(name, _ITEM))
 
 
 def read(path: Path) -> list[Row]:

@@ -65,10 +65,10 @@ def _loosely(written: str) -> str:
 
 @cached
 def _spellings() -> tuple[dict[tuple[str, str], str | None], dict[str, str | None]]:
-    ours = {row["unit"] for row in rows("variables.csv", "code")}
+    ours = {row["unit"] for row in rows("variables.csv")}
     exact: dict[tuple[str, str], str | None] = {("free", unit): unit for unit in _listed() | ours if unit}
     loose: dict[str, str | None] = {}
-    for row in rows("units_met.csv", "system", "written"):
+    for row in rows("units_met.csv"):
         exact[row["system"], row["written"]] = row["ucum"] or None
         if row["system"] == "free":
             known = loose.setdefault(_loosely(row["written"]), row["ucum"] or None)
@@ -79,7 +79,7 @@ def _spellings() -> tuple[dict[tuple[str, str], str | None], dict[str, str | Non
 
 @cached
 def _table() -> dict[tuple[str, str], Factors]:
-    return {(row["from"], row["to"]): _factors(row) for row in rows("units.csv", "from", "to")}
+    return {(row["from"], row["to"]): _factors(row) for row in rows("units.csv")}
 
 
 @cached
@@ -94,14 +94,14 @@ def _listed() -> frozenset[str]:
 @cached
 def _rules() -> dict[tuple[str, str], list[tuple[frozenset[str], Factors]]]:
     found: dict[tuple[str, str], list[tuple[frozenset[str], Factors]]] = {}
-    for row in rows("unit_rules.csv", "from", "to", "codes"):
+    for row in rows("unit_rules.csv"):
         found.setdefault((row["from"], row["to"]), []).append((frozenset(row["codes"].split()), _factors(row)))
     return found
 
 
 @cached
 def _annotations() -> dict[str, frozenset[str]]:
-    return {row["annotation"]: frozenset(row["codes"].split()) for row in rows("annotations.csv", "annotation")}
+    return {row["annotation"]: frozenset(row["codes"].split()) for row in rows("annotations.csv")}
 
 
 @cached
@@ -112,7 +112,7 @@ def _substances() -> dict[str, tuple[float | None, float | None]]:
             float(row["g_per_mol"]) if row["g_per_mol"] else None,
             float(row["valence"]) if row["valence"] else None,
         )
-        for row in rows("molar_masses.csv", "code")
+        for row in rows("molar_masses.csv")
     }
 
 

@@ -36,7 +36,7 @@ _SCHEMA: dict[str, Any] = {
 @cached
 def code_map(data_set: str) -> tuple[Row, ...]:
     """Every line of a data set's map as it stands, the site's over the shipped ones."""
-    return tuple(rows(f"{data_set}.csv", "table", "item", "code"))
+    return tuple(rows(f"{data_set}.csv"))
 
 
 @cached

@@ -149,7 +149,7 @@ def _name(channel: Dataset) -> tuple[str, int] | None:
 
 @cached
 def _table() -> dict[str, tuple[str, int]]:
-    return {row["number"]: (row["lead"], int(row["rank"])) for row in rows("dicom_leads.csv", "number")}
+    return {row["number"]: (row["lead"], int(row["rank"])) for row in rows("dicom_leads.csv")}
 
 
 def _pieces(leads: list[_Lead], identity: Identity, context: ReadContext, created: int | None) -> Iterator[SignalPiece]:

@@ -66,9 +66,9 @@ def label_of(concept: Json) -> str | None:
 
 @cached
 def _map() -> dict[tuple[str, str], str]:
-    return {(row["system"], row["code"]): row["canonical"] for row in rows("fhir.csv", "system", "code")}
+    return {(row["system"], row["code"]): row["canonical"] for row in rows("fhir.csv")}
 
 
 @cached
 def _systems() -> dict[str, str]:
-    return {row["uri"]: row["name"] for row in rows("fhir_systems.csv", "uri")}
+    return {row["uri"]: row["name"] for row in rows("fhir_systems.csv")}

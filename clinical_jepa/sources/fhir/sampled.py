@@ -129,5 +129,5 @@ def _table() -> dict[tuple[str, str], Channel]:
             low=float(row["low"] or "-inf"),
             high=float(row["high"] or "inf"),
         )
-        for row in rows("fhir_channels.csv", "system", "code")
+        for row in rows("fhir_channels.csv")
     }

@@ -75,7 +75,7 @@ def as_r4(body: Json, version: Version) -> Json:
 def fields() -> dict[str, dict[str, str]]:
     """By resource: its elements, and in which version they stand (``R4``, ``R5`` or ``both``)."""
     found: dict[str, dict[str, str]] = {}
-    for row in rows("fhir_fields.csv", "resource", "field"):
+    for row in rows("fhir_fields.csv"):
         found.setdefault(row["resource"], {})[row["field"]] = row["version"]
     return found
 

@@ -96,21 +96,21 @@ def _system(name: str) -> str:
 
 @cached
 def _map() -> dict[Coding, str]:
-    return {(row["system"], row["code"]): row["canonical"] for row in rows("hl7v2.csv", "system", "code")}
+    return {(row["system"], row["code"]): row["canonical"] for row in rows("hl7v2.csv")}
 
 
 @cached
 def _systems() -> dict[str, str]:
-    return {row["name"]: row["system"] for row in rows("hl7v2_systems.csv", "name")}
+    return {row["name"]: row["system"] for row in rows("hl7v2_systems.csv")}
 
 
 @cached
 def _absent() -> tuple[frozenset[str], frozenset[float]]:
-    texts = [row["text"] for row in rows("hl7v2_absent.csv", "text")]
+    texts = [row["text"] for row in rows("hl7v2_absent.csv")]
     numbers = [float(text) for text in texts if re.fullmatch(r"-?\d+(\.\d+)?", text)]
     return frozenset(texts), frozenset(numbers)
 
 
 @cached
 def _charsets() -> dict[str, str]:
-    return {row["name"]: row["codec"] for row in rows("hl7v2_charsets.csv", "name")}
+    return {row["name"]: row["codec"] for row in rows("hl7v2_charsets.csv")}

@@ -114,5 +114,5 @@ def _channels() -> dict[str, Channel]:
             rank=int(row["rank"]),
             limits=(float(row["low"] or "-inf"), float(row["high"] or "inf")),
         )
-        for row in rows("hl7v2_waves.csv", "code")
+        for row in rows("hl7v2_waves.csv")
     }

@@ -31,7 +31,7 @@ class Target:
 
 @cached
 def _table() -> dict[tuple[str, str], Target]:
-    return {(row["kind"], row["name"]): _target(row) for row in rows("wfdb.csv", "kind", "name")}
+    return {(row["kind"], row["name"]): _target(row) for row in rows("wfdb.csv")}
 
 
 def _target(row: Row) -> Target:
