@@ -207,6 +207,11 @@ class Store:
         """How many rows available by then rest on each basis of availability."""
         return census.bases(self._views()[0], as_of)
 
+    @property
+    def refusals(self) -> int:
+        """How many refusals stand in quarantine, links in a circle left out."""
+        return sum(segment.rows for segment in self._manifest.of("quarantine"))
+
     def rejections(self) -> pa.Table:
         """What was refused, oldest first (REJECTIONS)."""
         return reread(self.path, self._manifest, lambda manifest: quarantine.rows(self.path, manifest))

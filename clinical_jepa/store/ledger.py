@@ -145,9 +145,9 @@ class Ledger:
         rows = self._all("outcomes", since=since, until=until, subject_id=subject_id, limit=limit)
         return [outcome_from_json(row["body"]) for row in rows]
 
-    def alerts(self, open_only: bool = False) -> list[Alert]:
-        """Alerts as they are now, oldest first."""
-        return [alert_from_json(row["body"]) for row in self._all("alerts", open=int(open_only))]
+    def alerts(self, open_only: bool = False, *, since: int = BEGINNING) -> list[Alert]:
+        """Alerts raised at or after ``since`` as they are now, oldest first."""
+        return [alert_from_json(row["body"]) for row in self._all("alerts", open=int(open_only), since=since)]
 
     def transitions(self, alert_id: str | None = None) -> list[Transition]:
         """What changed, in order."""

@@ -94,7 +94,7 @@ ORDER BY at DESC, subject_id, task LIMIT :limit;
 INSERT OR REPLACE INTO outcomes (subject_id, at, task, body) VALUES (:subject_id, :at, :task, :body);
 
 -- name: alerts
-SELECT body FROM alerts WHERE open >= :open ORDER BY raised_at, alert_id;
+SELECT body FROM alerts WHERE open >= :open AND raised_at >= :since ORDER BY raised_at, alert_id;
 
 -- name: alert
 SELECT body FROM alerts WHERE alert_id = :alert_id;

@@ -78,9 +78,10 @@ class Page:
             ("/health", self.api_health, "GET"),
         ]
 
-    def beds(self, request: Request) -> Response:
-        """The list of beds."""
-        return self._html(request, "ward.html", ward=self._reader.ward())
+    def beds(self, request: Request, page: int = 1) -> Response:
+        """The list of beds, page by page."""
+        ward = self._reader.ward()
+        return self._html(request, "ward.html", ward=ward, part=ward.page(page, self._config.page_beds))
 
     def bed(self, request: Request, subject_id: int) -> Response:
         """One bed."""

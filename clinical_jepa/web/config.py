@@ -28,6 +28,8 @@ class WebConfig:
     relay_quiet_s: int = 30  # wall: an older heartbeat of the relay means that nobody carries alerts
     unrouted_s: int = 120  # wall: an alert message undelivered for longer is called unrouted
     poll_s: int = 5  # wall: how often an open page asks again
+    page_beds: int = 50  # on one page of the list
+    past_s: int = 24 * 3600  # ward time: where nothing newer came from any source, the page shows the past
     trend_s: int = 8 * 3600
     chart_s: int = 12 * 3600
     vitals_s: int = 12 * 3600  # readings that became available earlier are not put on the list of beds

@@ -56,6 +56,7 @@ class Health:
     notices: tuple[Notice, ...]
     feeds: tuple[FeedHealth, ...]
     quarantined: int
+    past: int | None = None  # age (µs) of the newest row of all sources, where the page shows the past
 
 
 def read_health(state: WardState, config: WebConfig) -> Health:
@@ -66,9 +67,12 @@ def read_health(state: WardState, config: WebConfig) -> Health:
     feeds = tuple(sorted(_feeds(state, config, now), key=lambda feed: feed.source))
     unrouted = _unrouted(state, config, now)
     relay_runs = _alive(heartbeats.get(RELAY), wall, config.relay_quiet_s)
+    newest = min((feed.age for feed in feeds), default=0)
+    past = newest if newest > config.past_s * SECOND else None
     notices = [
+        *_past(past),
         *_routing(unrouted, relay_runs, heartbeats.get(RELAY), wall),
-        *_silent(feeds),
+        *(_silent(feeds) if past is None else ()),
         *_clock_faults(state, now),
     ]
     return Health(
@@ -78,7 +82,8 @@ def read_health(state: WardState, config: WebConfig) -> Health:
         wall=wall,
         notices=tuple(notices),
         feeds=feeds,
-        quarantined=state.store.rejections().num_rows,
+        quarantined=state.store.refusals,
+        past=past,
     )
 
 
@@ -107,6 +112,12 @@ def _unrouted(state: WardState, config: WebConfig, now: int) -> int:
     ]
     still_open = {alert.alert_id for alert in state.ledger.alerts(open_only=True)} if waiting else set()
     return sum(one.expired_at is None or one.alert_id in still_open for one in waiting)
+
+
+def _past(newest: int | None) -> Iterator[Notice]:
+    if newest is not None:
+        text = f"The newest row of any source is {age(newest)} old. Nothing below is current; look at the patient."
+        yield Notice(level="bad", name="past", text=text)
 
 
 def _routing(unrouted: int, relay_runs: bool, seen: int | None, wall: int) -> Iterator[Notice]:

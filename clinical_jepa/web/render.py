@@ -21,7 +21,7 @@ HEADINGS = (
     (Standing.IN_EVENT, "Event under way"),
     (Standing.ABSTAINED, "No forecast, for a reason"),
     (Standing.EXPIRED, "Expired: not current"),
-    (Standing.NOTHING, "Not yet forecast"),
+    (Standing.NOTHING, "No forecast"),
 )
 
 _PARAMETERS = {
@@ -61,6 +61,7 @@ def environment(state: WardState, config: WebConfig) -> Environment:
 def _filters(zone: ZoneInfo) -> dict[str, Callable[..., str]]:
     return {
         "hhmm": lambda instant: words.clock_time(instant, zone),
+        "near": lambda instant, now: words.near_time(instant, now, zone),
         "seconds": lambda instant: f"{from_us(instant).astimezone(zone):%H:%M:%S}",
         "day": lambda instant: words.day_time(instant, zone).rsplit(" ", 1)[0],
         "dayt": lambda instant: words.day_time(instant, zone),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from clinical_jepa.forecast.news2 import News2
-from clinical_jepa.records.alerts import Alert, AlertState
+from clinical_jepa.records.alerts import OPEN, Alert, AlertState
 from clinical_jepa.records.forecasts import Abstention, Forecast, Why
 from clinical_jepa.records.instant import SECOND
 from clinical_jepa.records.views import Arrivals
@@ -53,6 +53,7 @@ class Bed:
     vitals_time: int | None
     alert: Alert | None
     answer: Answer | None
+    closed: Alert | None  # the newest of the last hours, where none is open
 
     @property
     def risk(self) -> float | None:
@@ -66,15 +67,36 @@ class Bed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Page:
+    """A part of the list of beds. ``number`` counts from 1 to ``of``; ``first`` is the place of its first bed, from 1."""
+
+    number: int
+    of: int
+    first: int
+    beds: tuple[Bed, ...]
+
+    def standing(self, standing: Standing) -> tuple[Bed, ...]:
+        """The page's beds of one part of the list."""
+        return tuple(bed for bed in self.beds if bed.standing is standing)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ward:
     """The page's content as of ``now`` (ward time)."""
 
     now: int
     beds: tuple[Bed, ...]
 
-    def standing(self, standing: Standing) -> tuple[Bed, ...]:
-        """The beds of one part of the list."""
-        return tuple(bed for bed in self.beds if bed.standing is standing)
+    def count(self, standing: Standing) -> int:
+        """How many beds one part of the list has, on all pages."""
+        return sum(bed.standing is standing for bed in self.beds)
+
+    def page(self, number: int, size: int) -> Page:
+        """The beds of one page; the nearest one where there is none of this number."""
+        of = max(1, -(-len(self.beds) // size))
+        number = min(max(1, number), of)
+        first = (number - 1) * size
+        return Page(number=number, of=of, first=first + 1, beds=self.beds[first : first + size])
 
     @property
     def waiting(self) -> tuple[Bed, ...]:
@@ -92,6 +114,7 @@ class _Known:
     recent: Newest
     outcomes: Mapping[int, Sequence[Outcome]]
     alerts: Mapping[int, Alert]
+    closed: Mapping[int, Alert]
     answers: Mapping[str, Answer]
 
 
@@ -105,6 +128,7 @@ def read_ward(state: WardState, config: WebConfig, recent: Recent) -> Ward:
         recent=newest(visible.events),
         outcomes=_by_subject(recent.since(now - max(config.trend_s * SECOND, 2 * state.task.validity))),
         alerts={alert.subject_id: alert for alert in alerts},
+        closed=_closed(state, config, now),
         answers=answers(state, alerts),
     )
     beds = [_bed(state, config, known, stay) for stay in _present(state, now).values()]
@@ -121,6 +145,7 @@ def read_bed(state: WardState, config: WebConfig, subject_id: int, visible: Arri
         recent=newest(visible.events),
         outcomes=_by_subject(outcomes),
         alerts={alert.subject_id: alert for alert in alerts},
+        closed=_closed(state, config, now),
         answers=answers(state, alerts),
     )
     stay = _present(state, now).get(subject_id)
@@ -145,7 +170,14 @@ def _bed(state: WardState, config: WebConfig, known: _Known, stay: Stay) -> Bed:
         vitals_time=vitals_time(seen),
         alert=alert,
         answer=known.answers.get(alert.alert_id) if alert else None,
+        closed=None if alert else known.closed.get(subject),
     )
+
+
+def _closed(state: WardState, config: WebConfig, now: int) -> dict[int, Alert]:
+    """By subject: the newest alert raised in the last hours that is not open any more."""
+    recent = state.ledger.alerts(since=now - config.trend_s * SECOND)
+    return {alert.subject_id: alert for alert in recent if alert.state not in OPEN}
 
 
 def _present(state: WardState, now: int) -> dict[int, Stay]:

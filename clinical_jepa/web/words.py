@@ -51,6 +51,11 @@ def clock_time(instant: int, zone: ZoneInfo) -> str:
     return f"{from_us(instant).astimezone(zone):%H:%M}"
 
 
+def near_time(instant: int, now: int, zone: ZoneInfo) -> str:
+    """``14:05``, with its day where that is more than half a day away from ``now``."""
+    return (clock_time if abs(now - instant) <= DAY // 2 else day_time)(instant, zone)
+
+
 def day_time(instant: int, zone: ZoneInfo) -> str:
     """``Mon 5 Jan 14:05``."""
     moment = from_us(instant).astimezone(zone)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clinical_jepa.records.alerts import OPEN, Acknowledgement, Alert, AlertState, Cause, Transition
-from clinical_jepa.records.events import EVENTS, IMAGES, REJECTIONS, SIGNALS
+from clinical_jepa.records.events import EVENTS, IMAGES, SIGNALS
 from clinical_jepa.records.forecasts import Abstention, Band, Forecast, Reason, Why
 from clinical_jepa.records.instant import BEGINNING, HOUR, MINUTE
 from clinical_jepa.records.views import Arrivals
@@ -145,8 +145,9 @@ class FakeStore:
     def feeds(self, as_of: int) -> Sequence[FakeFeed]:
         return self.feeds_
 
-    def rejections(self) -> pa.Table:
-        return pa.table({name: pa.nulls(self.rejected) for name in REJECTIONS.names})
+    @property
+    def refusals(self) -> int:
+        return self.rejected
 
     def bases(self, as_of: int) -> Mapping[str, int]:
         return self.bases_
@@ -164,8 +165,8 @@ class FakeLedger:
     def outcomes(self, *, since: int, subject_id: int | None = None) -> Sequence[Forecast | Abstention]:
         return [outcome for outcome in self.told if outcome.at >= since and subject_id in (None, outcome.subject_id)]
 
-    def alerts(self, open_only: bool = False) -> Sequence[Alert]:
-        return [alert for alert in self.alerts_ if not open_only or alert.state in OPEN]
+    def alerts(self, open_only: bool = False, *, since: int = BEGINNING) -> Sequence[Alert]:
+        return [alert for alert in self.alerts_ if alert.raised_at >= since and (not open_only or alert.state in OPEN)]
 
     def transitions(self, alert_id: str | None = None) -> Sequence[Transition]:
         return [change for change in self.changes if alert_id in (None, change.alert_id)]

@@ -132,7 +132,10 @@ def test_a_lost_server_covers_the_page(browser: Any, server: Server) -> None:
     keep(page, "lost")
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 390), ("dark", 390)])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [("light", 1400), ("dark", 1400), ("light", 1000), ("light", 700), ("light", 390), ("dark", 390)],
+)
 def test_nothing_overflows_and_dark_is_dark(browser: Any, server: Server, scheme: str, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()

@@ -83,6 +83,26 @@ def test_a_silent_feed_is_named_with_its_age(state: WardState) -> None:
     assert [(feed.source, feed.late) for feed in found.feeds] == [("wfdb", False), ("wfdb:numerics", True)]
 
 
+@pytest.mark.parametrize(("ages", "past"), [((24 * HOUR, 900 * HOUR), None), ((24 * HOUR + 1, 900 * HOUR), "1 d")])
+def test_data_that_ended_long_ago_are_not_shown_as_if_they_were_of_now(
+    state: WardState, ages: tuple[int, ...], past: str | None
+) -> None:
+    state.store.feeds_ = [FakeFeed(f"wfdb:{number}", NOW - age, 5) for number, age in enumerate(ages)]
+    found = health(state, watch=0, relay=0)
+    page = open_page(replace(state, wall=lambda: WALL)).get("/").text
+    if past is None:
+        assert said(found, "past") == []
+        assert "PAST DATA" not in page
+        assert 'class="not-live"' not in page
+    else:
+        (line,) = said(found, "past")
+        assert line.startswith(f"bad: The newest row of any source is {past} old. Nothing below is current")
+        assert said(found, "feed") == []  # one word for it is enough
+        assert f"<strong>PAST DATA</strong>{line.removeprefix('bad: ')}" in page
+        assert "<title>PAST DATA – " in page
+        assert 'class="not-live"' in page
+
+
 def test_a_source_whose_clock_is_ahead_is_shown(state: WardState) -> None:
     assert "2 rows from a clock ahead of ours" in open_page(state).get("/").text
 

@@ -12,12 +12,13 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from clinical_jepa.records.alerts import AlertState
 from clinical_jepa.records.forecasts import Band, Forecast, Reason
 from clinical_jepa.records.instant import HOUR, MINUTE
 from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.state import WardState
 from tests.web.conftest import open_page
-from tests.web.fakes import NOW, FakeHeartbeat
+from tests.web.fakes import NOW, FakeHeartbeat, alert
 from tests.web.wards import ANSWERED, BAD_BED, BEDS, CALM, EXPIRED, IN_EVENT, NEW, RAISED, SCRIPT, STALE
 
 
@@ -53,7 +54,7 @@ def test_an_abstention_is_named_and_explained(client: TestClient) -> None:
 
 
 def test_a_patient_without_forecast_says_so(client: TestClient) -> None:
-    assert "No forecast yet" in text(row(client.get("/").text, NEW))
+    assert "No forecast in the last 8 h" in text(row(client.get("/").text, NEW))
     assert client.get(f"/bed/{NEW}").status_code == 200
 
 
@@ -74,6 +75,40 @@ def test_the_last_minute_of_validity_still_counts(state: WardState) -> None:
     assert "47 %" in text(row(open_page(state).get("/").text, RAISED))
     state.clock.instant += 1
     assert "Expired 20:26" in text(row(open_page(state).get("/").text, RAISED))
+
+
+def test_an_alert_that_nobody_answered_says_so_when_it_is_over(state: WardState) -> None:
+    raised = alert(CALM, raised=NOW - 3 * HOUR)
+    state.ledger.alerts_.append(replace(raised, state=AlertState.EXPIRED, changed_at=NOW - HOUR))
+    over = alert(SCRIPT, raised=NOW - 2 * HOUR, state=AlertState.RESOLVED, by="N. Osei")
+    old = alert(STALE, raised=NOW - 9 * HOUR, state=AlertState.EXPIRED)
+    state.ledger.alerts_ += [over, old]
+    page = open_page(state).get("/").text
+    assert "Not answered raised 17:00, expired 19:00" in text(row(page, CALM))
+    assert "over since 18:09, raised 18:00, answered by N. Osei" in text(row(page, SCRIPT))
+    assert "no-alert" in row(page, STALE)
+    state.clock.instant += 30 * HOUR
+    assert "answer was due Mon 5 Jan 20:26" in text(row(open_page(state).get("/").text, RAISED))  # no time of today
+    state.clock.instant -= 30 * HOUR
+    assert "Not answered raised 17:00, expired 19:00" in text(open_page(state).get(f"/bed/{CALM}").text)
+
+
+def test_a_long_list_has_pages_and_what_waits_stands_on_every_one(state: WardState) -> None:
+    listed: list[int] = []
+    for number in (1, 2, 3):
+        page = open_page(state, WebConfig(page_beds=3)).get(f"/?page={number}").text
+        mine = [int(found) for found in re.findall(r'<th scope="row"><a id="bed-(\d+)"', page)]
+        assert f"Beds {len(listed) + 1} to {len(listed) + len(mine)} of {len(BEDS)}, by risk" in page
+        assert f'id="wait-{RAISED}"' in page
+        assert re.search(rf'aria-current="page">{number}<', page)
+        assert 'By risk <span class="count">4</span>' in page or number == 3  # of the part, not of the page
+        listed += mine
+    assert sorted(listed) == sorted(BEDS)
+    assert listed[:4] == [RAISED, ANSWERED, SCRIPT, CALM]
+    beyond = open_page(state, WebConfig(page_beds=3)).get("/?page=99").text
+    assert 'aria-current="page">3<' in beyond
+    assert open_page(state, WebConfig(page_beds=3)).get("/?page=0").status_code == 200
+    assert 'class="pages"' not in open_page(state).get("/").text
 
 
 def test_news2_stands_beside_the_risk_with_what_is_missing(client: TestClient) -> None:
