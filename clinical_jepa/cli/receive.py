@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from clinical_jepa.cli import options
-from clinical_jepa.cli.options import Json
+from clinical_jepa.cli.options import Config, Json
 from clinical_jepa.wiring import tables
 
-receive = typer.Typer(help="Listen for what is sent to us; it lands durable in a spool folder.", no_args_is_help=True)
+receive = typer.Typer(help="Listen for what is sent to us. It lands durable in a spool folder.", no_args_is_help=True)
 
 Spool = Annotated[Path, typer.Option("--spool", help="Folder for what comes; ingest reads it there.")]
 
@@ -24,18 +24,20 @@ def _group() -> None:
 @receive.command("mllp")
 def mllp(
     spool: Spool = Path("spool/hl7"),
-    host: Annotated[str, typer.Option(help="Address to bind; any but the loopback's must be asked for.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 2575,
+    host: Annotated[
+        str | None, typer.Option(help="Address to bind (default: 127.0.0.1); any but the loopback's must be asked for.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port (default: 2575); 0 takes a free one.")] = None,
     limit: Annotated[int, typer.Option(help="Longest message, in bytes.")] = 16 * 1024 * 1024,
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """HL7 v2 over MLLP: a message is acknowledged once its file is durable; the same message again is the same file.
+    """HL7 v2 over MLLP. A message is acknowledged once its file is durable; the same message again is the same file.
 
     Example: clinical-jepa receive mllp --spool spool/hl7
     """
-    from clinical_jepa.intake.mllp import MllpConfig
     from clinical_jepa.wiring import receive as listening
 
-    config = MllpConfig(spool=spool, host=host, port=port, limit=limit)
-    received = listening.mllp(config, tell=options.note)
+    settings = options.settings(config, mllp_host=host, mllp_port=port)
+    received = listening.mllp(listening.mllp_config(settings, spool, limit=limit), tell=options.note)
     options.show(received, as_json=as_json, text=lambda: tables.listing(received))

@@ -37,11 +37,12 @@ _STUDY, _SERIES, _INSTANCE, _STUDY_DATE = "0020000D", "0020000E", "00080018", "0
 
 @dataclass(frozen=True, kw_only=True)
 class Pacs:
-    """Where and how. ``bases``: what may be asked; ``token``: a bearer's, from the environment."""
+    """Where and how. ``bases``: what may be asked; ``token``: a bearer's, from the environment; ``ca_file``: whom to believe."""
 
     base: str
     bases: tuple[str, ...]
     token: str = field(default="", repr=False)
+    ca_file: str = ""
     overlap_days: int = 7
     sleep: Callable[[float], None] = time.sleep
 
@@ -64,7 +65,7 @@ def fetch(pacs: Pacs, folder: Path, *, since: str | None = None, full: bool = Fa
     require(pacs.base, pacs.bases)
     if since is not None and not _is_date(since):
         raise BadRequest(f"--since {since}: a date like 20260105 is meant")
-    session = PacsSession(pacs.bases, pacs.token)
+    session = PacsSession(pacs.bases, pacs.token, pacs.ca_file)
     client = DICOMwebClient(pacs.base.rstrip("/"), session=session, permissive_uid=True, timeout=60)
     client.set_http_retry_params(retry=False)
     start = None if full else since or _cursor(pacs.base, folder)

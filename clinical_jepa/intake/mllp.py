@@ -7,6 +7,7 @@ again whatever was not acknowledged loses nothing, and what came twice is one fi
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ _LOCKS = 64
 @dataclass(frozen=True, kw_only=True)
 class MllpConfig:
     """``limit``: the longest message, in bytes. ``message_s``: from a message's first byte to its last, and for an
-    acknowledgement to be read. ``connections``: how many at once; one more is closed unanswered.
+    acknowledgement to be read. ``connections``: how many at once; one more is closed unanswered. ``tls``: of the port.
     """
 
     spool: Path
@@ -35,6 +36,7 @@ class MllpConfig:
     limit: int = 16 * 1024 * 1024
     message_s: float = 60.0
     connections: int = 256
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass(kw_only=True)
@@ -63,7 +65,8 @@ class Listener:
     async def start(self) -> int:
         """The port that is listened on (the asked one, or a free one for 0). ``OSError`` where it cannot be had."""
         self.config.spool.mkdir(parents=True, exist_ok=True)
-        self._server = await asyncio.start_server(self._connected, self.config.host, self.config.port)
+        config = self.config
+        self._server = await asyncio.start_server(self._connected, config.host, config.port, ssl=config.tls)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

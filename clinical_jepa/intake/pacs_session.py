@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
@@ -25,12 +26,18 @@ class ServerAway(FetchFailed):
 
 
 class PacsSession(requests.Session):
-    """Refuses any address outside ``bases``; ``token`` goes as a bearer's, and nowhere else."""
+    """Refuses any address outside ``bases``; ``token`` goes as a bearer's, and nowhere else.
 
-    def __init__(self, bases: tuple[str, ...], token: str = "") -> None:
+    ``ca_file``: the authorities that are believed in place of the usual ones.
+    """
+
+    def __init__(self, bases: tuple[str, ...], token: str = "", ca_file: str = "") -> None:
         """Reads neither proxies nor passwords from the surroundings."""
         super().__init__()
         self.trust_env = False
+        if ca_file and not Path(ca_file).is_file():
+            raise BadRequest(f"pacs.ca_file: there is no {ca_file}; nothing was asked")
+        self.verify = ca_file or True
         self._bases = bases
         self.accept: str | None = None  # in place of what a caller accepts
         self.last: requests.Response | None = None

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import MINUTE, to_us
@@ -37,16 +37,6 @@ def instant(text: str) -> int:
         raise BadRequest(f"{text!r} is not a time with a zone, like 2026-01-06T08:00Z ({error})") from error
 
 
-def zone(settings: Settings) -> ZoneInfo:
-    """The site's zone."""
-    try:
-        return ZoneInfo(settings.site.zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise BadRequest(
-            f"site.zone: no zone is called {settings.site.zone!r}; one like Europe/Berlin is meant"
-        ) from error
-
-
 def context(settings: Settings, root: Path) -> ReadContext:
     """What readers of this site's sources need to know."""
     from clinical_jepa.sources.context import ReadContext
@@ -55,7 +45,7 @@ def context(settings: Settings, root: Path) -> ReadContext:
     key = settings.site.identity_key.encode() or OPEN_KEY
     return ReadContext(
         root=root,
-        zone=zone(settings),
+        zone=ZoneInfo(settings.site.zone),
         namespace=settings.site.namespace,
         identity_key=key,
         trust_last_updated=settings.site.trust_last_updated,

@@ -18,7 +18,8 @@ def fetch(settings: Settings, base: str, folder: Path, **options: Any) -> dict[s
     from clinical_jepa.intake.dicomweb import Pacs
     from clinical_jepa.intake.dicomweb import fetch as fetch_new
 
-    pacs = Pacs(base=base, bases=listed(settings.pacs.bases), token=settings.pacs.token)
+    site = settings.pacs
+    pacs = Pacs(base=base, bases=listed(site.bases), token=site.token, ca_file=site.ca_file)
     return asdict(fetch_new(pacs, folder, **options))
 
 

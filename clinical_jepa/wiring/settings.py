@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clinical_jepa.records.errors import BadRequest
 
@@ -53,9 +54,18 @@ class Hl7:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mllp:
+    host: str = "127.0.0.1"  # to listen on; any but the loopback must be asked for
+    port: int = 2575
+    certificate: str = ""  # PEM file of the port's certificate and key: it then speaks TLS, and nothing else
+    ca_file: str = ""  # certificates of the authority by which senders must prove themselves; empty: they need not
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pacs:
     bases: str = ""  # DICOMweb services that may be asked, with commas between; empty: none
     token: str = ""  # bearer token for them; only from the environment
+    ca_file: str = ""  # certificates of the site's own authority
     title: str = "CLINICALJEPA"  # our AE title
     callers: str = ""  # AE titles that may send to us, with commas between; empty: any, on the loopback only
 
@@ -120,6 +130,7 @@ class Settings:
     site: Site = Site()
     delays: Delays = Delays()
     hl7: Hl7 = Hl7()
+    mllp: Mllp = Mllp()
     pacs: Pacs = Pacs()
     paths: Paths = Paths()
     ward: Ward = Ward()
@@ -144,7 +155,7 @@ class Effective:
 def load(
     environment: Mapping[str, str], *, file: Path | None = None, flags: Mapping[str, Any] | None = None
 ) -> Effective:
-    """The effective settings. ``BadRequest`` for an unknown key (names the nearest one) or a value of the wrong type."""
+    """The effective settings. ``BadRequest`` for an unknown key (names the nearest one), a wrong type, or a zone that is none."""
     values: dict[str, Any] = dict(_flatten(Settings()))
     origin = dict.fromkeys(values, "default")
     path = file if file is not None else Path(FILE)
@@ -167,7 +178,22 @@ def load(
                 )
             values[key] = _typed(key, value, values[key], name)
             origin[key] = name
+    zone(values["site.zone"], said_by=origin["site.zone"])
     return Effective(settings=_build(Settings(), values), origin=origin)
+
+
+def zone(name: str, *, said_by: str) -> ZoneInfo:
+    """The zone of this name; ``BadRequest`` where there is none, with who said it."""
+    try:
+        return ZoneInfo(name)
+    except (
+        ZoneInfoNotFoundError,
+        ValueError,
+        OSError,
+    ) as error:  # OSError: a folder of the zone database, like "Europe"
+        raise BadRequest(
+            f"{said_by}: site.zone: no zone is called {name!r}; one like Europe/Berlin is meant"
+        ) from error
 
 
 def shown(effective: Effective) -> list[tuple[str, str, str]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -31,10 +33,11 @@ class FakePacs:
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     port: int = 0
+    scheme: str = "http"
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}/dicom-web"
+        return f"{self.scheme}://127.0.0.1:{self.port}/dicom-web"
 
     def answer(self, target: str) -> Answer | str:
         parts = urlsplit(target)
@@ -68,8 +71,8 @@ class FakePacs:
 
 
 @contextmanager
-def serving(pacs: FakePacs) -> Iterator[FakePacs]:
-    """The server in a thread."""
+def serving(pacs: FakePacs, certificate: Path | None = None) -> Iterator[FakePacs]:
+    """The server in a thread; with a certificate (and its key) over TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -90,6 +93,10 @@ def serving(pacs: FakePacs) -> Iterator[FakePacs]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     pacs.port = server.server_address[1]
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        server.socket, pacs.scheme = context.wrap_socket(server.socket, server_side=True), "https"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
