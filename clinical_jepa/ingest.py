@@ -24,6 +24,7 @@ from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.stitch import Beginnings, stitched
 from clinical_jepa.sources.superseding import superseding
+from clinical_jepa.store import zones
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
 from clinical_jepa.vocabulary.tables import tables_hash
@@ -103,9 +104,11 @@ def ingest(
 ) -> IngestReport:
     """Read everything at or below ``paths`` into the store; ``NothingToRead`` where there is nothing that can be read.
 
+    ``BadRequest`` where the store knows one of the sources in another zone: its times would stand there twice.
     With ``context.stitch_to`` each subject is shifted whole (``sources.stitch``), which reads everything twice.
     """
     units = _units(paths, context)
+    zones.agree(store.path, {f"{found.kind} of {context.namespace}" for found, _ in units}, context.zone.key)
     beginnings = None if context.stitch_to is None else _beginnings(units, context.stitch_to)
     tally = _Tally()
     for number, (found, site) in enumerate(units, start=1):

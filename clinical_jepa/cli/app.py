@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from clinical_jepa.cli import beds, bench, data, export, fetch, guard, learn, live, pacs, receive, skew
 
 app = typer.Typer(
     name="clinical-jepa",
-    help="Clinical monitoring with a world model: waveforms, images and records in, calibrated alerts out.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _said(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"clinical-jepa {version('clinical-jepa')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[bool, typer.Option("--version", callback=_said, is_eager=True, help="Say it and stop.")] = False,
+) -> None:
+    """Clinical monitoring with a world model: waveforms, images and records in, calibrated alerts out."""
+
 
 app.command()(guard.demo)
 app.command()(data.simulate)

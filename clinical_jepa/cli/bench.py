@@ -23,7 +23,7 @@ def bench_ingest(
     parts: Annotated[list[str] | None, typer.Argument(help="fhir, wfdb, dicom, align, memory; none: all.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Ingest against its peers and limits, on files it makes itself; exit status 1 where a limit is not met.
+    """Ingest against its peers and limits, on files it makes itself. Exit status 1 where a limit is not met.
 
     Example: clinical-jepa bench ingest fhir wfdb
     """

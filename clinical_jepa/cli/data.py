@@ -57,7 +57,9 @@ def ingest(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Source files into the store. Twice is once; bad input goes to quarantine and the rest goes on (exit status 3).
+    """Source files into the store. Twice is once; bad input goes to quarantine and the rest goes on.
+
+    Exit status 3: this run refused something, or one of several sources is empty.
 
     Example: clinical-jepa ingest demo/ward --store demo/store --as history
     """
@@ -71,7 +73,7 @@ def ingest(
     with road.progress("ingest") as tell:
         summary = road.ingest_summary(settings, sources, mode=as_, stitch=stitch, progress=tell)
     options.show(summary, as_json=as_json, text=lambda: road.ingest_text(summary))
-    raise typer.Exit(3 if summary["total"]["rejected"] or summary["empty"] else 0)
+    raise typer.Exit(3 if summary["reasons"] or summary["empty"] else 0)
 
 
 @quarantine.command("list")
@@ -95,16 +97,20 @@ def quarantine_list(store: Store = None, config: Config = None, as_json: Json = 
 @quarantine.command("show")
 def quarantine_show(
     rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
+    out: Annotated[Path | None, typer.Option(help="A new file for the original's bytes, to be mended there.")] = None,
     store: Store = None,
     config: Config = None,
 ) -> None:
-    """One refusal with its original bytes (these may identify a patient).
+    """One refusal with its original (which may identify a patient).
 
-    Example: clinical-jepa quarantine show 3f2a --store demo/store
+    Example: clinical-jepa quarantine show 3f2a --out mended.hl7 --store demo/store
     """
     from clinical_jepa.wiring import inspect
 
-    print(inspect.rejection_text(options.settings(config, paths_store=store), rejection))
+    settings = options.settings(config, paths_store=store)
+    print(
+        inspect.rejection_text(settings, rejection) if out is None else inspect.write_original(settings, rejection, out)
+    )
 
 
 @quarantine.command("replay")
@@ -118,15 +124,18 @@ def quarantine_replay(
     clock: options.Clock = None,
     config: Config = None,
 ) -> None:
-    """Ingest a mended original, read as its source was: give the same namespace and zone as to ingest. The refusal is
-    dropped when nothing of it is refused again.
+    """Ingest a mended original. It is read as its source was: give the same namespace and zone as to ingest.
+
+    The refusal is dropped when facts were read and nothing was refused again; otherwise it stays (exit status 3).
 
     Example: clinical-jepa quarantine replay 3f2a mended/ --store demo/store
     """
     from clinical_jepa.wiring import inspect
 
     settings = options.settings(config, paths_store=store, site_namespace=namespace, site_zone=zone, ward_clock=clock)
-    print(inspect.replay(settings, rejection, mended, mode=as_))
+    accepted, said = inspect.replay(settings, rejection, mended, mode=as_)
+    print(said)
+    raise typer.Exit(0 if accepted else 3)
 
 
 @quarantine.command("drop")
@@ -150,7 +159,11 @@ def subjects(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Who is in the store: rows of each kind, first and last time, and the basis of their availability.
+    """Who is in the store, and how much of whom.
+
+    subject_id: made from namespace and identifier. identifier: the source's own name of the subject. namespace: who issued it.
+    events: facts. signals: pieces of at most a minute of one channel. images: pictures. first, last: when the first and the
+    newest of them could be known here (UTC). The last line says how many rows rest on which basis of availability.
 
     Example: clinical-jepa subjects --store demo/store
     """
@@ -174,7 +187,7 @@ def timeline(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """What is known of one subject, aligned in (start, end] bins; never filled.
+    """What is known of one subject, in (start, end] bins. Never filled.
 
     Example: clinical-jepa timeline 000123 --step 1h --as-of 2026-01-06T08:00Z --store demo/store
     """

@@ -26,7 +26,7 @@ def export_meds(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Write the store as a MEDS 0.4 dataset: data by subject, codes, splits, description.
+    """The store as a MEDS 0.4 dataset. Data by subject, codes, splits, description.
 
     Example: clinical-jepa export meds meds --view known --store demo/store
     """
@@ -60,7 +60,7 @@ def check_tables(
     zone: options.Zone = None,
     config: Config = None,
 ) -> None:
-    """What becomes of every line of every table, without storing any; a line that is missing is a failure.
+    """What becomes of every line of every table. Nothing is stored; a line that is missing is a failure.
 
     Example: clinical-jepa check tables data/mimic4_demo
     """

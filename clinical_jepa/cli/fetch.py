@@ -30,7 +30,7 @@ def fhir(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """One poll by search, page by page: what is new or changed, and now and then what is gone. Run it on a schedule.
+    """One poll by search, page by page. What is new or changed, and now and then what is gone. Run it on a schedule.
 
     Example: clinical-jepa fetch fhir https://ehr.example/fhir --types Patient,Encounter,Observation --spool spool
     """
@@ -55,7 +55,7 @@ def fhir_bulk(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """One bulk export, from the last one's time on; run again after an interruption, it goes on where it was.
+    """One bulk export, from the last one's time on. Run again after an interruption, it goes on where it was.
 
     Example: clinical-jepa fetch fhir-bulk https://ehr.example/fhir --level Group/ward-7 --spool spool
     """
@@ -81,7 +81,7 @@ def pull(
     base: Annotated[str, typer.Option(help="A mirror instead of the publisher's address.")] = "",
     as_json: Json = False,
 ) -> None:
-    """An open data set, checked file by file; run again after an interruption, it goes on where it was.
+    """An open data set, checked file by file. Run again after an interruption, it goes on where it was.
 
     Example: clinical-jepa data pull mimic3-demo --to data/mimic3-demo
     """

@@ -11,9 +11,7 @@ from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Config, Json, Model, Store
 from clinical_jepa.wiring import tables
 
-check = typer.Typer(
-    help="The guards as commands: what was tried, what was found; exit status 1 where one fails.", no_args_is_help=True
-)
+check = typer.Typer(help="The guards as commands. Exit status 1 where one fails.", no_args_is_help=True)
 config = typer.Typer(help="The effective configuration.", no_args_is_help=True)
 
 
@@ -23,7 +21,7 @@ def demo(
     records_only: Annotated[int, typer.Option(help="Further ones with records alone.")] = 400,
     seed: Annotated[int, typer.Option(help="Of the simulated ward.")] = 7,
 ) -> None:
-    """The whole road on a simulated ward: files, store, model, alerts, a table and a report.
+    """The whole road on a simulated ward. Files, store, model, alerts, a table and a report.
 
     Example: clinical-jepa demo --dir demo
     """
@@ -44,7 +42,7 @@ def check_leakage(
     cuts: Annotated[int, typer.Option(help="Cut times.")] = 25,
     seed: Annotated[int, typer.Option(help="Of ward and scrambling.")] = 7,
 ) -> None:
-    """Scramble everything after a cut: no output may change; seeded mistakes must be caught.
+    """Scramble what comes after a cut: no output may change. Seeded mistakes must be caught.
 
     Example: clinical-jepa check leakage
     """
@@ -59,7 +57,7 @@ def check_replay(
     ticks: Annotated[int, typer.Option(help="Ticks, each in a fresh process.")] = 12,
     seed: Annotated[int, typer.Option(help="Of ward and shuffling.")] = 7,
 ) -> None:
-    """Fresh processes, shuffled arrivals, a correction after an alert: byte-identical to the backtest.
+    """Live ticks are byte-identical to the backtest. Fresh processes, shuffled arrivals, a correction after an alert.
 
     Example: clinical-jepa check replay
     """
@@ -73,7 +71,7 @@ def check_crash(
     kills: Annotated[int, typer.Option(help="How often a process is killed with SIGKILL.")] = 50,
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 7,
 ) -> None:
-    """Kill tick and relay, run them again: nothing lost, nothing doubled; a planted bug is caught.
+    """Kill tick and relay, run them again. Nothing is lost, nothing doubled; a planted bug is caught.
 
     Example: clinical-jepa check crash --kills 50
     """
@@ -91,7 +89,7 @@ def check_agreement(
     out: Annotated[Path | None, typer.Option(help="Draw a picture (.png).")] = None,
     config: Config = None,
 ) -> None:
-    """Charted and monitor heart rate at the same minute, within 5 bpm; none matched is a failure too.
+    """Whether chart and monitor say the same heart rate. At the same minute, within 5 bpm; none matched is a failure too.
 
     Example: clinical-jepa check agreement 10013 10061 --store mimic/store --out agreement.png
     """
@@ -106,7 +104,7 @@ def check_schedule(
     grace: Annotated[str, typer.Option(help="How late a run may begin, and how long it may take.")] = "10m",
     as_json: Json = False,
 ) -> None:
-    """Did every scheduled run appear? Asks the stores, not the scheduler; run it from cron or a systemd timer.
+    """Whether every scheduled run appeared. Asks the stores, not the scheduler; run it from cron or a systemd timer.
 
     Example: clinical-jepa check schedule --file prefect.yaml --grace 10m
     """
@@ -119,7 +117,7 @@ def check_schedule(
 
 @config.command("show")
 def config_show(file: Config = None, as_json: Json = False) -> None:
-    """Every key, its value, and where the value came from; secrets are masked.
+    """Every key, its value, and where it came from. Secrets are masked.
 
     Example: clinical-jepa config show
     """
@@ -130,7 +128,7 @@ def config_show(file: Config = None, as_json: Json = False) -> None:
 
 
 def doctor(store: Store = None, model: Model = None, config: Config = None, as_json: Json = False) -> None:
-    """Versions, disk, clock, store, servers, byte code: what is wrong and how to mend it.
+    """What is wrong here, and how to mend it. Versions, disk, clock, store, servers, byte code.
 
     Example: clinical-jepa doctor --store demo/store
     """

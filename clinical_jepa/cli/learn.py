@@ -42,7 +42,7 @@ def fit(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Heads, calibration and alert policy for a task, from training, tuning and calibration subjects.
+    """Heads, calibration and alert policy for a task. From training, tuning and calibration subjects.
 
     Example: clinical-jepa fit deterioration-8h --model demo/model --store demo/store
     """
@@ -67,7 +67,7 @@ def evaluate(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """The honest table on subjects nobody learned from, with intervals and paired differences.
+    """The honest table on subjects nobody learned from. With intervals and paired differences.
 
     Example: clinical-jepa evaluate --model demo/model --store other/store --train-store demo/store
     """

@@ -38,7 +38,7 @@ def tick(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """One monitoring step at the ward clock's last whole cadence; idempotent.
+    """One monitoring step. At the ward clock's last whole cadence; idempotent; exit status 3 where somebody got no forecast.
 
     Example: clinical-jepa tick --store demo/store --model demo/model --clock 2026-01-06T08:00Z
     """
@@ -56,7 +56,7 @@ def watch(
     ticks: Annotated[int, typer.Option(help="Stop after so many ticks; 0 runs on.")] = 0,
     config: Config = None,
 ) -> None:
-    """The live loop: a tick at every cadence, missed ones caught up, a heartbeat for the page.
+    """The live loop. A tick at every cadence, missed ones caught up, a heartbeat for the page.
 
     Example: clinical-jepa watch --store demo/store --model demo/model --clock 2026-01-06T08:00Zx60
     """
@@ -73,7 +73,7 @@ def relay(
     once: Annotated[bool, typer.Option(help="Deliver what is due and stop.")] = False,
     config: Config = None,
 ) -> None:
-    """The delivery worker: what ticks committed reaches its receiver, at least once, each key counted once there.
+    """The delivery worker. What ticks committed reaches its receiver, at least once, each key counted once there.
 
     Example: clinical-jepa relay --store demo/store --webhook http://127.0.0.1:9000/alerts
     """
@@ -96,7 +96,7 @@ def serve(
     ] = False,
     config: Config = None,
 ) -> None:
-    """The ward page; with --live the whole ward: loop, delivery and page as three processes.
+    """The ward page. With --live the whole ward: loop, delivery and page as three processes.
 
     Example: clinical-jepa serve --live --store demo/store --model demo/model --clock 2026-01-06T08:00Zx60
     """
@@ -105,5 +105,4 @@ def serve(
     settings = options.settings(
         config, paths_store=store, paths_model=model, ward_clock=clock, web_host=host, web_port=port
     )
-    options.note(f"ward page: http://{settings.web.host}:{settings.web.port}/  (Ctrl-C ends it)")
     page.serve(settings, live=live, tell=options.note)

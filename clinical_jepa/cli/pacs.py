@@ -26,7 +26,7 @@ def pacs_fetch(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """What is new on a PACS, instance by instance, durable; goes on where it was interrupted (exit status 3: some failed).
+    """What is new on a PACS, instance by instance, durable. Goes on where it was interrupted (exit status 3: some failed).
 
     Example: clinical-jepa pacs fetch http://127.0.0.1:8042/dicom-web --spool spool/dicomweb
     """
@@ -47,7 +47,7 @@ def pacs_receive(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Instances that a PACS or a modality sends (C-STORE); confirmed once the file is durable. Stops at SIGTERM.
+    """Instances that are sent to us (C-STORE). Confirmed once the file is durable. Stops at SIGTERM.
 
     Example: clinical-jepa pacs receive --spool spool/dicom --port 11112
     """

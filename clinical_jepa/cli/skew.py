@@ -24,7 +24,7 @@ def check_skew(
     ] = None,
     config: Config = None,
 ) -> None:
-    """How far the chart's clock stands from the monitor's, by heart rate; without --store, on simulated offsets.
+    """How far chart and monitor clocks stand apart, by heart rate. Without --store, on simulated offsets.
 
     Example: clinical-jepa check skew 10013 10061 --store mimic/store --write clock_offsets.csv
     """

@@ -37,6 +37,11 @@ def instant(text: str) -> int:
         raise BadRequest(f"{text!r} is not a time with a zone, like 2026-01-06T08:00Z ({error})") from error
 
 
+def zone(settings: Settings) -> ZoneInfo:
+    """The site's zone; ``settings.load`` has refused what is none."""
+    return ZoneInfo(settings.site.zone)
+
+
 def context(settings: Settings, root: Path) -> ReadContext:
     """What readers of this site's sources need to know."""
     from clinical_jepa.sources.context import ReadContext
@@ -45,7 +50,7 @@ def context(settings: Settings, root: Path) -> ReadContext:
     key = settings.site.identity_key.encode() or OPEN_KEY
     return ReadContext(
         root=root,
-        zone=ZoneInfo(settings.site.zone),
+        zone=zone(settings),
         namespace=settings.site.namespace,
         identity_key=key,
         trust_last_updated=settings.site.trust_last_updated,

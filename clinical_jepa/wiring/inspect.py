@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clinical_jepa.records.views import Window
 
 _PANELS = 12  # of a picture that a page can hold
+_FACTS = ("events", "signals", "images", "duplicates", "withdrawn", "linked")
 
 
 def quarantine(settings: Settings) -> list[dict[str, Any]]:
@@ -56,15 +57,35 @@ def rejection_text(settings: Settings, start: str) -> str:
     return f"{head}\n\n{body}"
 
 
-def replay(settings: Settings, start: str, mended: Path, *, mode: str) -> str:
-    """Ingests a mended original; drops the refusal when nothing of it was refused again."""
+def write_original(settings: Settings, start: str, out: Path) -> str:
+    """Writes a refusal's bytes to a file that is not there yet; says how to go on."""
+    rejection = _one(settings, start)
+    original = compose.store(settings).rejection(rejection)["original"]
+    if original is None:
+        raise BadRequest(f"the file itself is the original of {rejection}: mend a copy of it")
+    try:
+        with out.open("xb") as file:
+            file.write(original)
+    except FileExistsError as error:
+        raise BadRequest(f"--out {out} is there already; nothing was written") from error
+    return f"written: {out}; when it is mended: clinical-jepa quarantine replay {rejection} {out}"
+
+
+def replay(settings: Settings, start: str, mended: Path, *, mode: str) -> tuple[bool, str]:
+    """Ingests a mended original; drops the refusal where facts of it were read and none was refused. Whether that was so."""
     rejection = _one(settings, start)
     summary = road.ingest_summary(settings, [mended], mode=mode)
-    refused = summary["total"]["rejected"]
+    total, refused = summary["total"], sum(summary["reasons"].values())
     if refused:
-        return f"{refused} part(s) were refused again; the first refusal is kept. See: clinical-jepa quarantine list"
+        return False, f"{refused} part(s) were refused again; the refusal is kept. See: clinical-jepa quarantine list"
+    if not any(total[kind] for kind in _FACTS):
+        why = "its bytes were read before" if total["skipped"] else "no fact was in it"
+        return False, (
+            f"nothing was taken of {mended}: {why}; the refusal is kept. "
+            f"To forget it: clinical-jepa quarantine drop {rejection}"
+        )
     compose.store(settings).drop_rejection(rejection)
-    return f"ingested {summary['total']['events']} events; the refusal is dropped"
+    return True, f"ingested {total['events']} events; the refusal is dropped"
 
 
 def drop(settings: Settings, start: str) -> str:

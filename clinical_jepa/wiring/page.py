@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings, as_environment
 
@@ -50,13 +52,28 @@ def state(settings: Settings) -> WardState:
 
 
 def serve(settings: Settings, *, live: bool, tell: compose.Tell) -> None:
-    """Serves until Ctrl-C. No access log: addresses carry surrogate ids, and nobody needs them in a log."""
+    """Serves until Ctrl-C; ``BadRequest`` where the address cannot be had, before anything is started or announced.
+
+    No access log: addresses carry surrogate ids, and nobody needs them in a log.
+    """
     import uvicorn
 
-    with _companions(settings, ("watch", "relay") if live else (), tell):
-        uvicorn.run(
-            app(settings), host=settings.web.host, port=settings.web.port, access_log=False, log_level="warning"
-        )
+    config = uvicorn.Config(app(settings), access_log=False, log_level="warning")
+    with _listening(settings.web.host, settings.web.port) as door:
+        host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
+        tell(f"ward page: http://{host}:{door.getsockname()[1]}/  (Ctrl-C ends it)")
+        with _companions(settings, ("watch", "relay") if live else (), tell), suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[door])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise BadRequest(
+            f"the page cannot have {host}:{port} ({os.strerror(error.errno or 0)}); nothing was started. "
+            "End the program that has it, or give another --port (web.port)"
+        ) from error
 
 
 @contextmanager

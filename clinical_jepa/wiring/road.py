@@ -109,7 +109,10 @@ def ingest_summary(
     shard: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Counts by source, in all, and of refusals by reason. Live rows carry the ward clock's time."""
+    """Counts by source, in all, and of refusals by reason; ``earlier``: refusals of other runs that stand in quarantine.
+
+    Live rows carry the ward clock's time.
+    """
     from dataclasses import replace
 
     from clinical_jepa.ingest import ingest
@@ -140,6 +143,7 @@ def ingest_summary(
         "reasons": dict(report.reasons),
         "ignored": dict(report.ignored),
         "empty": [str(path) for path in report.empty],
+        "earlier": max(0, store.refusals - report.total.rejected),
     }
 
 
@@ -150,7 +154,8 @@ def ingest_scheduled(settings: Settings, source: str, *, mode: str, shard: tuple
     try:
         return ingest_summary(settings, [source], mode=mode, shard=shard)
     except NothingToRead:
-        return {"sources": {}, "total": asdict(Counts()), "reasons": {}, "ignored": {}, "empty": [source]}
+        total = asdict(Counts())
+        return {"sources": {}, "total": total, "reasons": {}, "ignored": {}, "empty": [source], "earlier": 0}
 
 
 def ingest_watch(settings: Settings, sources: Sequence[Path], *, mode: str, every: float, tell: compose.Tell) -> None:
@@ -184,6 +189,8 @@ def ingest_text(summary: Mapping[str, Any]) -> str:
     if summary["reasons"]:
         said.append("quarantined (see: clinical-jepa quarantine list); everything else was kept:")
         said += advice.lines(summary["reasons"])
+    if earlier := summary["earlier"]:
+        said.append(f"in quarantine from earlier runs: {earlier} (see: clinical-jepa quarantine list)")
     said += [f"nothing to read in {path}; the other sources were ingested" for path in summary["empty"]]
     return "\n".join(said)
 

@@ -45,7 +45,17 @@ def test_a_mended_message_is_taken_from_the_quarantine(tmp_path: Path) -> None:
     settings = load({"CLINICAL_JEPA_PATHS_STORE": str(tmp_path / "store")}).settings
     (row,) = inspect.quarantine(settings)
     assert row["reason"] == "no-unit"
+    accepted, said = inspect.replay(settings, row["rejection_id"], source, mode="history")
+    assert (accepted, "its bytes were read before" in said) == (False, True)
+    again = tmp_path / "again.hl7"  # other bytes, the same fault
+    assert str(again) in inspect.write_original(settings, row["rejection_id"], again)
+    accepted, said = inspect.replay(settings, row["rejection_id"], again, mode="history")
+    assert (accepted, "refused again" in said) == (False, True)
+    assert inspect.quarantine(settings) == [row]
+    with pytest.raises(BadRequest, match="there already"):
+        inspect.write_original(settings, row["rejection_id"], again)
     mended = tmp_path / "mended"  # of any name: its content says what it is
     mended.write_bytes(store.rejection(row["rejection_id"])["original"].replace(b"|80||", b"|80|/min|"))
-    assert "ingested 1 events" in inspect.replay(settings, row["rejection_id"], mended, mode="history")
+    accepted, said = inspect.replay(settings, row["rejection_id"], mended, mode="history")
+    assert (accepted, "ingested 1 events" in said) == (True, True)
     assert inspect.quarantine(settings) == []

@@ -7,7 +7,8 @@ delay after the latest time that it names; never before that time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from clinical_jepa.sources.context import ReadContext
 
 SOURCE = "dicom"
+Site = Callable[[], Stated]
 
 
 def find(root: Path) -> list[Path]:
@@ -58,7 +60,7 @@ def parts(path: Path) -> list[Path]:
 
 def read(path: Path, context: ReadContext, *, force: bool = False) -> Iterator[SourceBatch]:
     """One batch with what the file holds, or with its rejection. ``force`` takes a headless file without proof."""
-    site = stated(path, context.zone)
+    site = partial(stated, path, context.zone)  # asked only where a file does not say it
     record = path.stem
     try:
         with quiet():
@@ -77,7 +79,7 @@ def read(path: Path, context: ReadContext, *, force: bool = False) -> Iterator[S
     yield SourceBatch(events=Rows().table(), rejections=(refused_whole,))
 
 
-def _batch(dataset: Dataset, site: Stated, context: ReadContext, place: tuple[str, str]) -> SourceBatch:
+def _batch(dataset: Dataset, site: Site, context: ReadContext, place: tuple[str, str]) -> SourceBatch:
     match kinds.what(dataset):
         case "none":
             if kinds.has_pixels(dataset):
@@ -128,8 +130,8 @@ def _others(dataset: Dataset) -> Mapping[str, int]:
     return {"dicom:further frame": others} if others else {}
 
 
-def _identity(dataset: Dataset, site: Stated, context: ReadContext) -> Identity:
-    identifier = str(dataset.get("PatientID") or "").strip() or site.patient
+def _identity(dataset: Dataset, site: Site, context: ReadContext) -> Identity:
+    identifier = str(dataset.get("PatientID") or "").strip() or site().patient
     if not identifier:
         raise Refused("no-subject", "PatientID is empty or absent")
     subject = context.subject(identifier)
@@ -138,12 +140,13 @@ def _identity(dataset: Dataset, site: Stated, context: ReadContext) -> Identity:
     return Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)
 
 
-def _item(dataset: Dataset, pixels: np.ndarray, identity: Identity, site: Stated, context: ReadContext) -> ImageItem:
+def _item(dataset: Dataset, pixels: np.ndarray, identity: Identity, site: Site, context: ReadContext) -> ImageItem:
     said = frames.described(dataset, frames.kept(dataset))
     time = study_time(dataset, context.zone)
     moments = [one for one in (taken_by(dataset, context.zone), taken_by(said, context.zone)) if one is not None]
     if time is None:
-        time, moments = site.time, [] if site.time is None else [site.time]
+        time = site().time
+        moments = [] if time is None else [time]
     if time is None:
         raise Refused(
             "no-time",

@@ -1,7 +1,8 @@
 """What a site states of files that do not say whose they are, or when they were taken: ``dicom-site.csv`` beside them.
 
 Columns ``file`` (a pattern of paths as seen from the table's folder), ``patient``, ``time`` (ISO 8601; without an offset in
-the site's zone). The first row that fits counts. It fills what a file leaves empty and changes nothing that a file says.
+the site's zone). The first row that fits counts. It fills what a file leaves empty and changes nothing that a file says, so
+a fault of it costs the files that need the faulty row, or the table: they are refused, and read again when it is mended.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import to_us
+from clinical_jepa.sources.dicom.opening import Refused
 
 NAME = "dicom-site.csv"
 COLUMNS = ("file", "patient", "time")
@@ -36,7 +37,7 @@ def table_of(path: Path) -> Path | None:
 
 
 def stated(path: Path, zone: ZoneInfo) -> Stated:
-    """What the site states of this file; ``BadRequest`` where its table is none."""
+    """What the site states of this file; ``Refused`` where its row, or the table, cannot be read."""
     table = table_of(path)
     if table is None:
         return Stated()
@@ -45,11 +46,15 @@ def stated(path: Path, zone: ZoneInfo) -> Stated:
         with table.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
             if tuple(rows.fieldnames or ()) != COLUMNS:
-                raise BadRequest(f"{table}: its columns are {', '.join(COLUMNS)}; nothing was read with it")
+                raise Refused("invalid", f"{NAME}: its columns are not {', '.join(COLUMNS)}")
             row = next((one for one in rows if fnmatchcase(name, one["file"] or "")), None)
+            line = rows.line_num
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Refused("invalid", f"{NAME} is no table in UTF-8 ({type(error).__name__})") from error
+    try:
         return Stated() if row is None else _stated(row, zone)
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise BadRequest(f"{table}: not a readable table of {', '.join(COLUMNS)} ({type(error).__name__})") from error
+    except ValueError as error:
+        raise Refused("invalid", f"{NAME} line {line}: its time is none of ISO 8601, like 2026-01-05T09:12") from error
 
 
 def _stated(row: dict[str, str], zone: ZoneInfo) -> Stated:

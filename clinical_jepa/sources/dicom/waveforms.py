@@ -120,7 +120,7 @@ def _stored(group: Dataset) -> tuple[np.ndarray, np.ndarray]:
 def _lead(channel: Dataset, stored: np.ndarray, start: int, rate: float) -> tuple[tuple[str, str], _Lead | None]:
     named = _name(channel)
     if named is None:
-        return ("unmapped", "a channel whose source is none of the twelve leads"), None
+        return ("unmapped", f"a channel whose source{_code(channel)} is none of the twelve leads"), None
     unit, factor, baseline = "1", 1.0, 0.0
     if channel.get("ChannelSensitivity") is not None:
         unit = str(channel.ChannelSensitivityUnitsSequence[0].CodeValue)
@@ -133,6 +133,12 @@ def _lead(channel: Dataset, stored: np.ndarray, start: int, rate: float) -> tupl
     samples = ((stored * factor + baseline) * converted[0] + converted[1]).astype(np.float32)
     skew = float(channel.get("ChannelTimeSkew") or 0.0) + float(channel.get("ChannelSampleSkew") or 0.0) / rate
     return ("", ""), _Lead(name=named[0], rank=named[1], start=start + round(skew * SECOND), rate=rate, samples=samples)
+
+
+def _code(channel: Dataset) -> str:
+    source = (channel.get("ChannelSourceSequence") or [{}])[0]
+    code, scheme = (str(source.get(name) or "")[:16] for name in ("CodeValue", "CodingSchemeDesignator"))
+    return f" ({scheme} {code})" if code else ""
 
 
 def _name(channel: Dataset) -> tuple[str, int] | None:

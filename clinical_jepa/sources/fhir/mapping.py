@@ -33,7 +33,11 @@ def chosen(codings: tuple[tuple[str, str], ...]) -> str | Refusal:
     if kept:
         return next((code for code in kept if code in by_code()), kept[0])
     if found:
-        return Refusal(reason="unmapped", message="a code that the code map, or its own system, says cannot be trusted")
+        system, code = codings[0]
+        which = f"{system_name(system)}//{code[:40]}"
+        return Refusal(
+            reason="unmapped", message=f"{which}: the code map, or its own system, says it cannot be trusted"
+        )
     return Refusal(reason="unmapped", message="no coding: a code given by its text alone is not guessed")
 
 

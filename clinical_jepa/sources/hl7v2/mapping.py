@@ -45,6 +45,15 @@ def canonical(code: str, system: str) -> str | None:
     return f"{short}//{code}"
 
 
+def untrusted(codings: Iterable[Coding]) -> str:
+    """Why an OBX-3 has no code, for a person. Only what a table lists is said: a damaged message may hold anything there."""
+    given = [one for one in codings if one[0]]
+    for code, name in given:
+        if _map().get((_system(name), code)) == "":
+            return f"OBX-3 is {_system(name)}//{code}, which must not be trusted, as hl7v2.csv says"
+    return "OBX-3 holds nothing that has the form of a code of its system" if given else "OBX-3 holds no code"
+
+
 def named(code: str) -> str:
     """The code for a message to a person; an unlisted one stays unsaid, as a damaged message may hold anything there."""
     return code if code in by_code() else "an unlisted code"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from clinical_jepa.records.events import RETRACTED, REVISING
 from clinical_jepa.sources.hl7v2.frame import Frame, Ignored, Outcome, Placed, Refusal, identifier
-from clinical_jepa.sources.hl7v2.mapping import STATUSES, code_of, named
+from clinical_jepa.sources.hl7v2.mapping import STATUSES, code_of, named, untrusted
 from clinical_jepa.sources.hl7v2.message import Segment
 from clinical_jepa.sources.hl7v2.times import instant
 from clinical_jepa.sources.hl7v2.values import Reading, reading
@@ -84,9 +84,10 @@ def _result(segment: Segment, after: Sequence[Segment], order: _Order, frame: Fr
     status = _status(segment, frame)
     if not isinstance(status, str):
         return status
-    code = code_of((segment.text(3, part), segment.text(3, part + 2)) for part in (1, 4))
+    codings = [(segment.text(3, part), segment.text(3, part + 2)) for part in (1, 4)]
+    code = code_of(codings)
     if code is None:
-        return Refusal(reason="unmapped", message="OBX-3 holds no code, or one that must not be trusted")
+        return Refusal(reason="unmapped", message=untrusted(codings))
     times = _times(segment, order, frame, code)
     if isinstance(times, Refusal):
         return times

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import HOUR
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.dicom import reader
@@ -56,8 +55,31 @@ def test_a_table_is_part_of_the_unit_so_that_a_new_one_is_read_again(tmp_path: P
     assert "dicom-site.csv" in batch.rejections[0].message
 
 
-@pytest.mark.parametrize("content", ["file;patient;time\n", "file,patient,time\n*,1,yesterday\n", "\xff\xfe"])
-def test_a_broken_table_stops_the_run_with_its_name(tmp_path: Path, content: str) -> None:
+FAULTS = {
+    "file;patient;time\n": "its columns are not file, patient, time",
+    "file,patient,time\n*,1,yesterday\n": "line 2: its time is none of ISO 8601",
+    "\xff\xfe": "is no table in UTF-8",
+}
+
+
+@pytest.mark.fault(
+    source="dicom", fault="damaged site table", ends="the files that need it are refused, the others are read"
+)
+@pytest.mark.parametrize("content", FAULTS)
+def test_a_broken_table_costs_the_files_that_need_it(tmp_path: Path, content: str) -> None:
     (tmp_path / "dicom-site.csv").write_bytes(content.encode("latin-1"))
-    with pytest.raises(BadRequest, match=r"dicom-site\.csv"):
-        list(reader.read(save(tmp_path, ramp()), ReadContext(root=tmp_path)))
+    (batch,) = reader.read(save(tmp_path, ramp(), **UNDATED), ReadContext(root=tmp_path))
+    (refusal,) = batch.rejections
+    assert (refusal.reason, refusal.file) == ("invalid", "a.dcm")
+    assert f"dicom-site.csv {FAULTS[content]}".replace(" its columns", ": its columns") in refusal.message
+    assert "yesterday" not in refusal.message
+    (whole,) = reader.read(save(tmp_path, ramp()), ReadContext(root=tmp_path))
+    assert len(whole.images) == 1
+
+
+def test_a_bad_row_costs_the_files_that_it_is_for(tmp_path: Path) -> None:
+    table(tmp_path, "a.dcm,1,yesterday", "b.dcm,1,2026-01-05")
+    (first,) = reader.read(save(tmp_path, ramp(), "a.dcm", **UNDATED), ReadContext(root=tmp_path))
+    assert [one.reason for one in first.rejections] == ["invalid"]
+    (second,) = reader.read(save(tmp_path, ramp(), "b.dcm", **UNDATED), ReadContext(root=tmp_path))
+    assert len(second.images) == 1
