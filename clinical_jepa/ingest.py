@@ -267,7 +267,6 @@ def _digested(path: Path, *state: int) -> str:
 
 def _way(site: ReadContext, kind: str) -> tuple[object, ...]:
     """Everything of the site, the code tables and the readers that decides what the same bytes say; the key as a mark."""
-    declared = None if site.subjects is None else sorted(site.subjects)
     keyed = subject_id("", "", key=site.identity_key)
     delays = sorted(site.delays.items())
     return (
@@ -276,7 +275,6 @@ def _way(site: ReadContext, kind: str) -> tuple[object, ...]:
         site.zone.key,
         site.trust_last_updated,
         keyed,
-        declared,
         delays,
         sorted(site.hl7_statuses.items()),
         code_map_hash(),

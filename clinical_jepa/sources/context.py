@@ -30,8 +30,6 @@ DELAYS: Mapping[str, int | None] = {
 class ReadContext:
     """``delays`` names every kind of ``DELAYS``.
 
-    ``subjects``: the identifiers a source declares; None where it declares none, so that all are taken.
-
     ``aliases``: identifiers of patients met before, by the id that their source's references use (FHIR ``Patient.id``).
     ``hl7_statuses``: what OBX-11 letters without an official meaning mean at this site (``none``: an empty OBX-11).
     ``stitch_to``: a ward stitched from sources of different years: ingest shifts each subject whole, so that its first
@@ -49,7 +47,6 @@ class ReadContext:
     identity_key: bytes = OPEN_KEY
     trust_last_updated: bool = False
     delays: Mapping[str, int | None] = field(default_factory=lambda: DELAYS)
-    subjects: frozenset[str] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     hl7_statuses: Mapping[str, str] = field(default_factory=dict)
     stitch_to: int | None = None

@@ -134,10 +134,7 @@ def _identity(dataset: Dataset, site: Site, context: ReadContext) -> Identity:
     identifier = str(dataset.get("PatientID") or "").strip() or site().patient
     if not identifier:
         raise Refused("no-subject", "PatientID is empty or absent")
-    subject = context.subject(identifier)
-    if context.subjects is not None and subject not in {context.subject(name) for name in context.subjects}:
-        raise Refused("unknown-subject", "the source does not declare this subject")
-    return Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)
+    return Identity(subject_id=context.subject(identifier), namespace=context.namespace, identifier=identifier)
 
 
 def _item(dataset: Dataset, pixels: np.ndarray, identity: Identity, site: Site, context: ReadContext) -> ImageItem:

@@ -25,7 +25,7 @@ class People:
             return self.met[name]
         context = self.context
         identifier = self.declared.get(name) or context.aliases.get(name) or (None if self.declared else name)
-        if identifier is None or (context.subjects is not None and identifier not in context.subjects):
+        if identifier is None:
             return None
         subject = context.subject(identifier)
         identity = Identity(subject_id=subject, namespace=context.namespace, identifier=identifier)

@@ -106,7 +106,9 @@ def _batch(reading: _Reading) -> SourceBatch:
 
 def _take(piece: Piece, file: str, reading: _Reading) -> None:
     outcomes = _outcomes(piece, reading.context)
-    _signals([one for one in outcomes if isinstance(one, Wave)], piece, file, reading)
+    for who, signal in waves.pieces([one for one in outcomes if isinstance(one, Wave)]):
+        _identity(who, reading)
+        reading.signals.append(signal)
     for outcome in outcomes:
         match outcome:
             case Refusal():
@@ -119,25 +121,11 @@ def _take(piece: Piece, file: str, reading: _Reading) -> None:
                 _keep(outcome, _origin(piece, outcome.place, file), reading)
 
 
-def _signals(found: list[Wave], piece: Piece, file: str, reading: _Reading) -> None:
-    declared = reading.context.subjects
-    for who, signal in waves.pieces(found) if found else ():
-        if declared is not None and who not in declared:
-            message = "a waveform of a patient that this source does not declare"
-            reading.rows.reject(_origin(piece, "", file), "unknown-subject", message)
-        else:
-            _identity(who, reading)
-            reading.signals.append(signal)
-
-
 def _keep(placed: Placed, origin: Origin, reading: _Reading) -> None:
-    declared, fact = reading.context.subjects, placed.fact
+    fact = placed.fact
     if damaged(fact.key, fact.code, fact.unit, fact.text, fact.encounter_id):
         message = "bytes that are no text in the message's character set; MSH-18 must name the right one"
         reading.rows.reject(origin, "unreadable", message)
-    elif declared is not None and placed.who not in declared:
-        message = "a patient that this source does not declare: send the patient's ADT first"
-        reading.rows.reject(origin, "unknown-subject", message)
     elif reading.rows.add(fact, origin):
         _identity(placed.who, reading)
 

@@ -70,9 +70,9 @@ def begun(path: Path, table: str, namespace: str, context: ReadContext, source: 
 
 
 def declared(names: Sequence[str], context: ReadContext) -> Callable[[str], Identity | None]:
-    """Gives the subject of an identifier; None for one that is not among ``names`` (nor among the site's, if it has any)."""
+    """Gives the subject of an identifier; None for one that is not among ``names``."""
     known: dict[str, Identity | None] = {}
-    allowed = set(names) if context.subjects is None else set(names) & context.subjects
+    allowed = frozenset(names)
 
     def people(identifier: str) -> Identity | None:
         if identifier not in known:

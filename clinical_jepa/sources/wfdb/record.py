@@ -98,8 +98,6 @@ def open_record(path: Path, context: ReadContext) -> TopRecord | Rejection:
     if not RATES[0] <= rate <= RATES[1] or frames / rate > LONGEST / SECOND:
         return refuse(path, path.stem, "invalid", f"{rate:g} frames a second over {frames} frames is no bedside record")
     alone = identifier is None or start is None
-    if identifier is not None and not alone and _undeclared(identifier, context):
-        return refuse(path, path.stem, "unknown-subject", "the source does not declare this subject; nothing was kept")
     return TopRecord(
         path=path,
         header=header,
@@ -128,11 +126,6 @@ def _placed(path: Path, header: Header, context: ReadContext) -> tuple[str | Non
         offset = 0 if subject is None else offset_of(context.clock_offsets, subject, path.stem, start)
         return subject, start + offset, offset
     return subject, start, 0
-
-
-def _undeclared(identifier: str, context: ReadContext) -> bool:
-    declared = context.subjects
-    return declared is not None and context.subject(identifier) not in {context.subject(name) for name in declared}
 
 
 def _identity(identifier: str, context: ReadContext) -> Identity:

@@ -62,23 +62,20 @@ UNDATED = {"StudyDate": None, "AcquisitionDate": ""}
 
 
 @pytest.mark.parametrize(
-    ("changes", "options", "reason"),
+    ("changes", "reason"),
     [
-        ({"PixelData": None}, {}, "no-pixels"),
-        ({"PixelData": b""}, {}, "no-pixels"),
-        ({"PatientID": None}, {}, "no-subject"),
-        ({"PatientID": "  "}, {}, "no-subject"),
-        pytest.param(UNDATED, {}, "no-time", marks=NO_TIME),
-        ({"StudyDate": "20261332", "AcquisitionDate": None}, {}, "no-time"),
-        ({"Rows": 500}, {}, "unreadable"),
-        ({"Rows": None}, {}, "unreadable"),
-        ({}, {"subjects": frozenset({"77"})}, "unknown-subject"),
+        ({"PixelData": None}, "no-pixels"),
+        ({"PixelData": b""}, "no-pixels"),
+        ({"PatientID": None}, "no-subject"),
+        ({"PatientID": "  "}, "no-subject"),
+        pytest.param(UNDATED, "no-time", marks=NO_TIME),
+        ({"StudyDate": "20261332", "AcquisitionDate": None}, "no-time"),
+        ({"Rows": 500}, "unreadable"),
+        ({"Rows": None}, "unreadable"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_its_reason(
-    tmp_path: Path, changes: dict, options: dict, reason: str
-) -> None:
-    items, rejections = read(save(tmp_path, ramp(), **changes), **options)
+def test_what_cannot_be_used_is_refused_with_its_reason(tmp_path: Path, changes: dict, reason: str) -> None:
+    items, rejections = read(save(tmp_path, ramp(), **changes))
     assert items == []
     assert [r.reason for r in rejections] == [reason]
     assert "000123" not in rejections[0].message

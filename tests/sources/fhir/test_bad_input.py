@@ -105,11 +105,6 @@ def test_a_source_that_declares_nobody_is_taken_as_it_is(tmp_path: Path) -> None
     assert [one.identifier for one in batch.identities] == ["p1"]
 
 
-def test_a_site_may_declare_its_subjects_itself(tmp_path: Path) -> None:
-    batch = read(write(tmp_path, "Observation.ndjson", GOOD), subjects=frozenset({"p9"}))
-    assert refusals(batch) == [("unknown-subject", "line 1")]
-
-
 @pytest.mark.fault(source="fhir", fault="wrong unit", ends="that component is refused, the panel's others are read")
 def test_one_bad_component_costs_that_component(tmp_path: Path) -> None:
     parts = [

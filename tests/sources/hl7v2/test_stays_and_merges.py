@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
 import pytest
 
 from clinical_jepa.records.instant import iso
@@ -182,15 +181,6 @@ def test_nobody_s_message_is_refused_once(person: str) -> None:
     assert rejection(adt("A01", person=person)).reason == "no-subject"
     results = message(person, *["OBX|1|NM|8867-4^^LN||80|/min|||||F|||20260105090000+0000"] * 3)
     assert rejection(results).reason == "no-subject"
-
-
-@pytest.mark.fault(source="hl7v2", fault="undeclared patient", ends="quarantined as unknown-subject")
-def test_a_patient_that_the_source_does_not_declare_is_refused() -> None:
-    batch = read(adt("A28"), subjects=frozenset({"H2"}))
-    assert {one.reason for one in batch.rejections} == {"unknown-subject"}
-    assert batch.identities == ()
-    assert batch.events.num_rows == 0
-    assert pa.table(batch.events).num_rows == read(adt("A28"), subjects=frozenset()).events.num_rows
 
 
 @pytest.mark.fault(source="hl7v2", fault="damaged identifier", ends="quarantined as no-subject")

@@ -126,9 +126,3 @@ def test_a_cuff_pressure_that_is_sent_again_under_another_number_is_the_same_fac
     events = read(b"".join(sent)).events
     assert len(set(events["fact_id"].to_pylist())) == 1
     assert {one[4] for one in facts(read(sent[0]))} == {118.0}
-
-
-def test_a_waveform_of_an_undeclared_patient_is_refused() -> None:
-    batch = read(message(PID, OBR, wave("1^2"), RATE.format(250)), subjects=frozenset({"H2"}))
-    assert batch.signals == ()
-    assert [one.reason for one in batch.rejections] == ["unknown-subject"]
