@@ -17,6 +17,7 @@ from clinical_jepa.records.events import EVENTS
 
 SEPARATOR = "\x1f"  # between the parts of an id
 NOTHING = "\x00"  # a part that is None
+_IDS, _WIDTH = ("event_id", "fact_id", "record_id"), 32  # columns of ids, and how many characters each has
 
 blank = hashlib.blake2b(digest_size=16)  # copied where an id is made: half the time of a new one
 
@@ -29,18 +30,30 @@ def content(text: str) -> str:
 
 
 def table(columns: Mapping[str, Sequence[Any] | str | None]) -> pa.Table:
-    """An EVENTS table; a column given as one string or None holds that in every row. Instants are int µs."""
+    """An EVENTS table; a column given as one string or None holds that in every row. Instants are int µs, ids ``content``."""
     length = next(len(column) for column in columns.values() if column is not None and not isinstance(column, str))
-    return pa.table([_array(columns.get(field.name), field.type, length) for field in EVENTS], EVENTS)
+    return pa.table([_array(field, columns.get(field.name), length) for field in EVENTS], EVENTS)
 
 
-def _array(column: Sequence[Any] | str | None, kind: pa.DataType, length: int) -> pa.Array:
+def _array(field: pa.Field, column: Sequence[Any] | str | None, length: int) -> pa.Array:
+    kind = field.type
     if column is None:
         return pa.nulls(length, kind)
     if isinstance(column, str):
         return pa.repeat(pa.scalar(column, kind), length)
+    if field.name in _IDS:
+        return _ids(column)
     if pa.types.is_timestamp(kind):
         return pa.array(np.array(column, np.int64)).view(kind)
     if pa.types.is_int64(kind):
         return pa.array(np.array(column, np.int64))
     return pa.array(column, kind)
+
+
+def _ids(column: Sequence[str]) -> pa.Array:
+    """All of one width: a third of the time that strings of any width take."""
+    text = "".join(column).encode()
+    if len(text) != _WIDTH * len(column):
+        raise ValueError(f"every id has {_WIDTH} characters")
+    ends = np.arange(0, len(text) + 1, _WIDTH, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(text))

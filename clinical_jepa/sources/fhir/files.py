@@ -26,7 +26,8 @@ _HEAD = 1 << 16  # where a resource or bundle must have named its type
 _LARGEST = 1 << 30  # bytes of one member of a zip file: more is taken for a bomb
 _DEEPEST = 8  # Bundles within each other
 _DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
-CHUNK = 256  # lines at a time
+CHUNK = 64  # lines at a time: few enough that what is made of them stays in a processor's own memory
+_BUFFER = 1 << 18  # bytes asked of the system at a time
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -151,7 +152,7 @@ def _says_fhir(file: IO[bytes]) -> bool:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb")
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb", buffering=_BUFFER)
 
 
 def _zipped(path: Path) -> Iterator[Item]:

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 from clinical_jepa.records.instant import SECOND, to_us
 
-_FEW = 1 << 10  # different times kept in memory: few enough for a processor's own
-_MANY = 1 << 16  # different pieces of times kept in memory
+_MANY = 1 << 17  # different pieces of times kept in memory: a day has 86,400 seconds
 _WHOLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DAY = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
 
@@ -40,41 +39,33 @@ def day_start(text: str, zone: ZoneInfo) -> int:
     return _midnight(date.fromisoformat(padded), zone)
 
 
+@lru_cache(maxsize=1024)  # a charting round shares its time; few enough for a processor's own memory
 def quick_instant(text: str) -> tuple[int, str]:
     """``instant`` of a dateTime with an offset, as a number and as its digits, out of pieces met before."""
-    if text in met:
-        return met[text]
-    if text[10:11] != "T":
-        raise ValueError("a date alone is no instant")
     try:
-        moment = _days[text[:10]] + _clocks[text[11:19]] + _tails[text[19:]]
+        moment = _days[text[:11]] + _clocks[text[11:]]
     except KeyError:
         moment = _learned(text)
-    if len(met) >= _FEW:
-        met.clear()
-    met[text] = moment, str(moment)
-    return met[text]
+    return moment, str(moment)
 
 
-met: dict[str, tuple[int, str]] = {}  # a charting round shares its time: who reads many looks here first
-_days: dict[str, int] = {}
-_clocks: dict[str, int] = {}
-_tails: dict[str, int] = {}
+_days: dict[str, int] = {}  # with the T after them
+_clocks: dict[str, int] = {}  # with their offset
 _UTC = ZoneInfo("UTC")
 
 
 def _learned(text: str) -> int:
+    if text[10:11] != "T":
+        raise ValueError("a date alone is no instant")
     whole = instant(text, _UTC)  # refuses what is no instant before any piece of it is kept
-    if not "1000" < text[:4] < "9000":  # pieces do not see the ends of the calendar
-        return whole
-    for pieces, piece, moment in (
-        (_days, text[:10], f"{text[:10]}T00:00:00Z"),
-        (_clocks, text[11:19], f"1970-01-01T{text[11:19]}Z"),
-        (_tails, text[19:], f"1970-01-01T00:00:00{text[19:]}"),
-    ):
-        if len(pieces) >= _MANY:
-            pieces.clear()
-        pieces[piece] = instant(moment, _UTC)
+    if "1000" < text[:4] < "9000":  # pieces do not see the ends of the calendar
+        for pieces, piece, moment in (
+            (_days, text[:11], f"{text[:11]}00:00:00Z"),
+            (_clocks, text[11:], f"1970-01-01T{text[11:]}"),
+        ):
+            if len(pieces) >= _MANY:
+                pieces.clear()
+            pieces[piece] = instant(moment, _UTC)
     return whole
 
 

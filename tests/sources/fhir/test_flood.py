@@ -94,17 +94,15 @@ def _faults() -> Iterator[tuple[str, Any]]:
 
     def scaled(codings: Any, number: Any) -> Any:
         plan = original_plan(codings, number)
-        return plan and (*plan[:2], plan[2] * 1.5, *plan[3:])
+        return plan and plan._replace(factor=plan.factor * 1.5)
 
-    original_instant, original_plan = flood.quick_instant, flood._plan
+    original_instant, original_plan = flood.quick_instant, flood.plan_of
     yield "quick_instant", late
-    yield "_plan", scaled
+    yield "plan_of", scaled
 
 
 @pytest.mark.parametrize("fault", list(_faults()), ids=lambda fault: fault[0])
 def test_a_fast_path_that_errs_is_seen(fault: tuple[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    for known in (flood.met, flood._plans):
-        monkeypatch.setattr(flood, "met" if known is flood.met else "_plans", {})
     monkeypatch.setattr(flood, *fault)
     quick, careful = both(EXAMPLES / "ward" / "Observation.ndjson", monkeypatch)
     assert quick["rows"] != careful["rows"]
@@ -136,9 +134,15 @@ COMPONENT = st.fixed_dictionaries(
 )
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "id": st.sampled_from(["a", "", "x" * 64, "x" * 65, 5]),
-    "status": st.sampled_from(["final", "preliminary", "amended", "entered-in-error", "bogus", None]),
+    "status": st.sampled_from(["final", "preliminary", "amended", "corrected", "entered-in-error", "bogus", None]),
+    "meta": st.sampled_from(
+        [{"versionId": version, "lastUpdated": "2026-01-05T10:00:00Z"} for version in ("1", "2", "x")]
+    )
+    | JUNK,
     "code": CONCEPT | JUNK,
     "effectiveDateTime": TEXTS | JUNK,
+    "effectiveInstant": TEXTS | JUNK,
+    "effectivePeriod": st.fixed_dictionaries({}, optional={"start": TEXTS | JUNK, "end": TEXTS | JUNK}) | JUNK,
     "issued": TEXTS | JUNK,
     "valueQuantity": QUANTITY | JUNK,
     "valueCodeableConcept": CONCEPT | JUNK,
@@ -149,7 +153,6 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 REST = (
     "subject",
     "encounter",
-    "meta",
     "text",
     "category",
     "interpretation",
@@ -162,11 +165,9 @@ FIELDS |= dict.fromkeys(REST, JUNK)
 
 
 @settings(max_examples=400)
-@given(st.fixed_dictionaries({}, optional=FIELDS), st.booleans())
-def test_whatever_a_resource_holds_both_paths_say_the_same(fields: dict[str, Any], bare: bool) -> None:
-    body = observation("one") | fields
-    if bare:
-        body.pop("valueQuantity", None)
+@given(st.fixed_dictionaries({}, optional=FIELDS), st.sets(st.sampled_from(["valueQuantity", "effectiveDateTime"])))
+def test_whatever_a_resource_holds_both_paths_say_the_same(fields: dict[str, Any], without: set[str]) -> None:
+    body = {key: value for key, value in (observation("one") | fields).items() if key not in without}
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as monkeypatch:
         path = write(Path(name), "Observation.ndjson", body, observation("two"))
         quick, careful = both(path, monkeypatch)
@@ -192,6 +193,49 @@ def test_a_number_that_no_float_holds_costs_the_element_it_stands_in(tmp_path: P
     value = GOOD.replace(b'"value":80', b'"value":1e400')
     batch = read(write(tmp_path, "Observation.ndjson", note, value))
     assert (batch.events.num_rows, [one.reason for one in batch.rejections]) == (1, ["invalid"])
+
+
+def test_totals_and_instants_are_ordinary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    period = {"start": "2026-01-05T04:00:00Z", "end": "2026-01-05T08:00:00Z"}
+    bodies = [
+        observation("total", effectiveDateTime=None, effectivePeriod=period),
+        observation("begun", effectiveDateTime=None, effectivePeriod={"start": period["start"]}),
+        observation("moment", effectiveDateTime=None, effectiveInstant="2026-01-05T07:00:00Z"),
+    ]
+    path = write(tmp_path, "Observation.ndjson", *bodies)
+    assert taken(path, monkeypatch) == 3
+    quick, careful = both(path, monkeypatch)
+    assert quick == careful
+    assert sorted(str(time)[11:16] for time in read(path).events["time"].to_pylist()) == ["04:00", "07:00", "08:00"]
+
+
+def test_a_corrected_value_is_ordinary_and_a_silent_revision_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = {"meta": {"versionId": "2", "lastUpdated": "2026-01-05T10:00:00Z"}}
+    panel = [{"code": observation(code="8480-6")["code"], "valueQuantity": quantity(120, "mm[Hg]")}]
+    bodies = [
+        observation("said", status="corrected", **second),
+        observation("silent", **second),
+        observation("panel", status="corrected", valueQuantity=None, component=panel, **second),
+    ]
+    path = write(tmp_path, "Observation.ndjson", *bodies)
+    assert taken(path, monkeypatch) == 1
+    quick, careful = both(path, monkeypatch)
+    assert quick == careful
+
+
+def test_what_came_before_is_not_taken_for_what_comes_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Subject, time and reporting time are kept from one Observation to the next, as long as all three are the same."""
+    others = ({"subject": {"reference": "Patient/p2"}}, {"effectiveDateTime": "2026-01-05T09:01:00Z"})
+    others += ({"issued": "2026-01-05T09:06:00Z"}, {"issued": "2026-01-05T08:59:00Z"}, {"issued": "no time"})
+    bodies = [
+        observation(f"o{number}", **fields) for number, fields in enumerate(one for o in others for one in (o, {}))
+    ]
+    path = write(tmp_path, "Observation.ndjson", *bodies)
+    assert taken(path, monkeypatch) == len(bodies) - 1
+    quick, careful = both(path, monkeypatch)
+    assert quick == careful
 
 
 def test_two_values_are_no_ordinary_shape(tmp_path: Path) -> None:
