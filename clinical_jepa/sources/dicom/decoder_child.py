@@ -17,8 +17,8 @@ import numpy as np
 _FASTER = {  # than the plug-in that pydicom would try first, with the same values
     "1.2.840.10008.1.2.4.80": "pyjpegls",
     "1.2.840.10008.1.2.4.81": "pyjpegls",
-    "1.2.840.10008.1.2.4.90": "pylibjpeg",
-    "1.2.840.10008.1.2.4.91": "pylibjpeg",
+    "1.2.840.10008.1.2.4.90": "pillow",  # OpenJPEG on as many threads as its variable says
+    "1.2.840.10008.1.2.4.91": "pillow",
 }
 
 

@@ -25,7 +25,10 @@ import numpy as np
 PROGRAM = (sys.executable, "-m", "clinical_jepa.sources.dicom.decoder_child")
 TIMEOUT_S = 60.0
 MEMORY_BYTES = 4 << 30
-_PASSED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")  # no secrets
+_THREADS = "OPJ_NUM_THREADS"  # what OpenJPEG reads: JPEG 2000 decodes on so many threads
+_THREADS_MAX = 8  # each takes address space, of which the child may have ``MEMORY_BYTES``
+# no secrets
+_PASSED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", _THREADS)
 
 
 class DecoderFailed(Exception):
@@ -85,7 +88,7 @@ class DecoderProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            env={_THREADS: str(_threads()), **environment, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
             pass_fds=(self._descriptor,),
         )
         return self._child
@@ -126,6 +129,12 @@ def shared() -> DecoderProcess:
     made = DecoderProcess()
     atexit.register(made.close)
     return made
+
+
+def _threads() -> int:
+    """As many as cores may be used: bare pydicom, through gdcm, takes all there are."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _THREADS_MAX)
 
 
 def _anonymous() -> int:

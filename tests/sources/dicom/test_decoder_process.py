@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -117,6 +118,23 @@ def test_the_child_sees_no_secret_and_ends_with_its_parent(tmp_path: Path, monke
     assert b"a secret" not in Path(f"/proc/{child.pid}/environ").read_bytes()
     decoder.close()
     assert child.poll() is not None
+
+
+@pytest.mark.parametrize(("said", "threads"), [(None, min(len(os.sched_getaffinity(0)), 8)), ("3", 3)])
+def test_jpeg_2000_is_decoded_on_the_cores_there_are_unless_said_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, threads: int
+) -> None:
+    monkeypatch.delenv("OPJ_NUM_THREADS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OPJ_NUM_THREADS", said)
+    made = dcmread(compressed(tmp_path, JPEG2000Lossless))
+    decoder = DecoderProcess()
+    call = (str(JPEG2000Lossless), decoding._encoded(made, None), decoding._options(made))
+    np.testing.assert_array_equal(decoder.decode(*call, size=decoding.frame_bytes(made)), made.pixel_array)
+    assert decoder._child is not None
+    environment = Path(f"/proc/{decoder._child.pid}/environ").read_bytes().split(b"\0")
+    decoder.close()
+    assert f"OPJ_NUM_THREADS={threads}".encode() in environment
 
 
 def test_pictures_of_growing_size_pass_through_one_child(tmp_path: Path) -> None:
