@@ -15,8 +15,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from clinical_jepa.records.batch import Mode, Rejection, SourceBatch
 from clinical_jepa.records.errors import BadRequest, NothingToRead
+from clinical_jepa.records.events import EVENTS
 from clinical_jepa.records.instant import END
 from clinical_jepa.sources import catalog
 from clinical_jepa.sources.catalog import Found
@@ -241,7 +244,9 @@ def _superseding(
 ) -> Iterator[SourceBatch]:
     """The batches with what takes the place of an earlier reading. Waveforms have no versions: those of ``before`` stay."""
     for batch in batches:
-        events = superseding(batch.events, store.versions(END), live=mode == "live")
+        known = store.parts(batch.events["subject_id"].unique().to_pylist())
+        versions = pa.concat_tables([EVENTS.empty_table(), *(part.versions(END) for part in known)])
+        events = superseding(batch.events, versions, live=mode == "live")
         if before is None or not batch.signals:
             yield replace(batch, events=events)
             continue

@@ -65,15 +65,3 @@ def stored(folder: Path, rows: int) -> Appended:
     return store.append(
         batches(rows), mode="history", now=0, prepare=lambda pixels, _: pixels, file_hash=f"{rows} rows"
     )
-
-
-def subject_by_subject(rows: int, *, each: int = 20_000) -> tuple[Iterator[pa.Table], tuple[str, ...]]:
-    """(EVENTS rows by subject and time, a table for a few subjects of ``each`` rows; their codes)."""
-    chance = np.random.default_rng(7)
-
-    def tables() -> Iterator[pa.Table]:
-        for number in range(max(1, rows // each)):
-            one = events(min(each, rows), np.array([number + 1]), chance)
-            yield one.sort_by("time")
-
-    return tables(), CODES

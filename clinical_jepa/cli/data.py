@@ -153,6 +153,20 @@ def quarantine_drop(
     print(inspect.drop(options.settings(config, paths_store=store), rejection))
 
 
+def compact(store: Store = None, config: Config = None, as_json: Json = False) -> None:
+    """Merges the store's files and lays its rows by subject, so that questions about few people read little.
+
+    An ingest does it by itself when there are many files. No answer changes, whatever instant it is as of.
+
+    Example: clinical-jepa compact --store demo/store
+    """
+    from clinical_jepa.wiring import inspect
+
+    found = inspect.compact(options.settings(config, paths_store=store))
+    told = f"{found['rows']} rows in {found['files']} files ({found['files_before']} before)"
+    options.show(found, as_json=as_json, text=lambda: told)
+
+
 def subjects(
     store: Store = None,
     as_of: Annotated[str | None, typer.Option(help="Only what was available then, e.g. 2026-01-06T08:00Z.")] = None,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from clinical_jepa.forecast.alert_counting import Burden, Watch
-from clinical_jepa.forecast.labels import onsets_by_subject, record_ends
+from clinical_jepa.forecast.labels import Onset, onsets_by_subject, record_ends
 from clinical_jepa.monitor.backtest import BacktestReport
 from clinical_jepa.records.alerts import AlertState
 from clinical_jepa.records.forecasts import Forecast, Policy
@@ -24,8 +24,12 @@ def watches(report: BacktestReport, store: Store, policy: Policy) -> dict[int, W
     for transition in report.ledger.transitions():
         if transition.after is AlertState.RAISED:
             alerts[transition.subject_id].append(transition.at)
-    events = store.arrivals(BEGINNING, report.ticks[-1].now).events
-    onsets, ends = onsets_by_subject(events, policy.task), record_ends(events)
+    onsets: dict[int, tuple[Onset, ...]] = {}
+    ends: dict[int, int] = {}
+    for part in store.parts():
+        events = part.arrivals(BEGINNING, report.ticks[-1].now).events
+        onsets |= onsets_by_subject(events, policy.task)
+        ends |= record_ends(events)
     return {
         subject: Watch(
             alerts=sorted(alerts[subject]),

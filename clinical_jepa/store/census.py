@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from clinical_jepa.records.events import INSTANT
 from clinical_jepa.store.crosswalk import Crosswalk
-from clinical_jepa.store.visible import View
+from clinical_jepa.store.manifest import Manifest, Segment
+from clinical_jepa.store.reader import Reader
+from clinical_jepa.store.segments import TIMED, read_segments
 
 _SUBJECTS = pa.schema(
     [
@@ -35,52 +41,61 @@ class Feed:
     rows: int
 
 
-def extents(views: Mapping[str, View], as_of: int) -> dict[int, tuple[int, int]]:
-    """By subject: when the first and the newest row seen as of then became available."""
-    found: dict[int, tuple[int, int]] = {}
-    for view in views.values():
-        for subject, (first, last, _) in view.extents(as_of).items():
-            before = found.get(subject, (first, last))
-            found[subject] = min(first, before[0]), max(last, before[1])
-    return found
-
-
-def subjects(views: Mapping[str, View], people: Crosswalk, as_of: int) -> pa.Table:
+def subjects(parts: Iterable[Reader], people: Crosswalk, as_of: int) -> pa.Table:
     """A row per subject seen as of then, by subject id."""
-    counted = {kind: view.extents(as_of) for kind, view in views.items()}
-    rows = []
-    for subject, (first, last) in sorted(extents(views, as_of).items()):
-        who = people.identity(subject)
-        name = (who.identifier, who.namespace) if who else (None, None)
-        counts = [
-            counted[kind][subject][2] if subject in counted[kind] else 0 for kind in ("events", "signals", "images")
-        ]
-        rows.append((subject, *name, *counts, first, last))
+    rows = [row for part in parts for row in _rows(part, people, as_of)]
+    rows.sort(key=lambda row: row[0])
     return pa.Table.from_pylist([dict(zip(_SUBJECTS.names, row, strict=True)) for row in rows], _SUBJECTS)
 
 
-def feeds(views: Mapping[str, View], as_of: int) -> list[Feed]:
+def _rows(part: Reader, people: Crosswalk, as_of: int) -> Iterator[tuple[Any, ...]]:
+    counted = {kind: view.extents(as_of) for kind, view in part.views.items()}
+    for subject, (first, last) in part.extents(as_of).items():
+        who = people.identity(subject)
+        name = (who.identifier, who.namespace) if who else (None, None)
+        yield (
+            subject,
+            *name,
+            *(counted[kind][subject][2] if subject in counted[kind] else 0 for kind in TIMED),
+            first,
+            last,
+        )
+
+
+def feeds(root: Path, manifest: Manifest, as_of: int) -> list[Feed]:
     """Every source with a row available by then, by name; versions that were replaced count too."""
-    newest: dict[str, Feed] = {}
-    for view in views.values():
-        for source, (instant, rows) in _sources(view.arrived(as_of)).items():
-            before = newest.get(source, Feed(source=source, newest_available=instant, rows=0))
-            at = max(instant, before.newest_available)
-            newest[source] = Feed(source=source, newest_available=at, rows=before.rows + rows)
-    return [newest[name] for name in sorted(newest)]
+    found = _counted(root, manifest, "source", as_of)
+    return [
+        Feed(source=row["source"], newest_available=row["newest"], rows=row["rows"])
+        for row in found.sort("source").to_dicts()
+    ]
 
 
-def bases(views: Mapping[str, View], as_of: int) -> dict[str, int]:
+def bases(root: Path, manifest: Manifest, as_of: int) -> dict[str, int]:
     """How many rows available by then rest on each basis of availability; versions that were replaced count too."""
-    counts: dict[str, int] = {}
-    for view in views.values():
-        for row in pc.value_counts(view.arrived(as_of)["available_basis"]).to_pylist():
-            counts[row["values"]] = counts.get(row["values"], 0) + row["counts"]
-    return counts
+    return {
+        row["available_basis"]: row["rows"] for row in _counted(root, manifest, "available_basis", as_of).to_dicts()
+    }
 
 
-def _sources(table: pa.Table) -> dict[str, tuple[int, int]]:
-    """By source: (newest available time, rows)."""
-    plain = pa.table({"source": table["source"], "at": table["available_time"].cast(pa.int64())})
-    rows = plain.group_by("source").aggregate([("at", "max"), ("at", "count")]).to_pylist()
-    return {row["source"]: (row["at_max"], row["at_count"]) for row in rows}
+def _counted(root: Path, manifest: Manifest, column: str, as_of: int) -> pl.DataFrame:
+    """Rows as they were stored: how many by ``column``, and when the newest became available."""
+    none = pl.DataFrame(schema={column: pl.String, "rows": pl.Int64, "newest": pl.Int64})
+    parts = [
+        _of_segment(root, one, column, None if (one.max_available or 0) <= as_of else as_of)
+        for kind in TIMED
+        for one in manifest.of(kind)
+        if (one.min_available or 0) <= as_of
+    ]
+    return pl.concat([none, *parts]).group_by(column).agg(pl.col("rows").sum(), pl.col("newest").max())
+
+
+@lru_cache(maxsize=8192)
+def _of_segment(root: Path, segment: Segment, column: str, as_of: int | None) -> pl.DataFrame:
+    """The same of one segment: of its rows available by ``as_of``; None for all of them."""
+    where = None if as_of is None else pc.field("available_time") <= pa.scalar(as_of, INSTANT)
+    table = read_segments(root, segment.kind, [segment], columns=[column, "available_time"], where=where)
+    rows = pl.DataFrame(
+        {column: pl.from_arrow(table[column]), "at": table["available_time"].cast(pa.int64()).to_numpy()}
+    )
+    return rows.group_by(column).agg(pl.len().cast(pl.Int64).alias("rows"), pl.col("at").max().alias("newest"))

@@ -32,12 +32,12 @@ class _Chain:
 
 def view(table: pa.Table, changes: Changes = NO_CHANGES) -> View:
     """A view of rows with their ``commit``, as the changes leave them."""
-    rows = Moved(table=_in_order(table))
+    rows = Moved(table=in_order(table))
     chain = _chain(rows.table, changes, again=False)
     if changes.links.num_rows:
         rows = moved(rows.table, chain.hidden_from, changes.owners)
         if rows.origin is not None:
-            rows = rows.take(_order(rows.table))
+            rows = rows.take(arrival_order(rows.table))
             chain = _chain(rows.table, changes, again=True)
     return _grouped(rows, _available(rows.table), chain, changes)
 
@@ -89,8 +89,9 @@ def _again(known: pa.Table, new: pa.Table) -> np.ndarray:
     return np.flatnonzero(pl.Series(pl.from_arrow(known["fact_id"])).is_in(facts.implode()).to_numpy())
 
 
-def _in_order(table: pa.Table) -> pa.Table:
-    order = _order(table)
+def in_order(table: pa.Table) -> pa.Table:
+    """The rows by (available, time, event_id)."""
+    order = arrival_order(table)
     if np.array_equal(order, np.arange(order.size)):  # a compacted store comes in order
         return table
     return _taken(table, order)
@@ -103,7 +104,7 @@ def _taken(table: pa.Table, order: np.ndarray) -> pa.Table:
     return pa.table(columns, schema=table.schema)
 
 
-def _order(table: pa.Table) -> np.ndarray:
+def arrival_order(table: pa.Table) -> np.ndarray:
     """Places by (available, time, event_id); a static, which has no time, counts as true when it became available."""
     available = _available(table)
     time = np.asarray(pc.coalesce(table["time"], table["available_time"]).cast(pa.int64()).to_numpy(), np.int64)

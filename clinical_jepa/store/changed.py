@@ -15,13 +15,17 @@ from clinical_jepa.records.events import LINKS, RETRACTIONS
 from clinical_jepa.vocabulary.identity import content_id
 
 
-def new_rows(batches: Sequence[SourceBatch], fresh: Callable[[pa.ChunkedArray], np.ndarray]) -> dict[str, pa.Table]:
-    """RETRACTIONS and LINKS rows whose ids are ``fresh``."""
+def new_rows(
+    batches: Sequence[SourceBatch], unheard: Callable[[str, pa.ChunkedArray], Sequence[bool]]
+) -> dict[str, pa.Table]:
+    """RETRACTIONS and LINKS rows whose ids are ``unheard`` of, by kind."""
     tables = {
         "retractions": _rows([one for batch in batches for one in batch.retractions], RETRACTIONS),
         "links": _rows([one for batch in batches for one in batch.links], LINKS),
     }
-    return {kind: table.filter(pa.array(fresh(table["change_id"]))) for kind, table in tables.items()}
+    return {
+        kind: table.filter(pa.array(unheard(kind, table["change_id"]), pa.bool_())) for kind, table in tables.items()
+    }
 
 
 def _rows(changes: Sequence[Retraction] | Sequence[SubjectLink], schema: pa.Schema) -> pa.Table:

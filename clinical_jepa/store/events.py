@@ -1,53 +1,58 @@
 """The store of a ward: append, and two reads, both as of an instant (by arrival, and by patient).
 
     STORE/manifest.json            what belongs to the store, and how many commits; renamed last
-    STORE/{events,signals,images,quarantine,crosswalk}/*.parquet
+    STORE/{events,signals,images,quarantine,crosswalk,…}/*.parquet
     STORE/arrays/*.npy             samples and pictures, float32, mapped
+    STORE/index/*.npy              which rows there are
     STORE/writer.lock              held by the one writer
 
-Nothing is edited: a correction is a further row of the same fact. A kill at any instruction leaves the last commit.
+Nothing is edited: a correction is a further row of the same fact. A kill at any instruction leaves the last commit. A store
+of up to ``HELD_ROWS`` rows is held in memory by whoever reads it; of a larger one, the rows of whom a question is about.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from clinical_jepa.records.batch import Identity, Mode, SourceBatch
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import BEGINNING, floor_minute
+from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.records.views import Arrivals
 from clinical_jepa.store import arrays, census, quarantine, writing
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.census import Feed
 from clinical_jepa.store.crosswalk import Crosswalk, crosswalk
-from clinical_jepa.store.doubts import earliest, late
 from clinical_jepa.store.files import sweep
+from clinical_jepa.store.groups import Groups
+from clinical_jepa.store.large import Large
 from clinical_jepa.store.locks import writer_lock
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.migration import migrate
 from clinical_jepa.store.parts import Appended, Known, Prepare, Work
 from clinical_jepa.store.parts import parts as grouped
-from clinical_jepa.store.reading import Result, followed, nothing, reread
-from clinical_jepa.store.seen import Seen
-from clinical_jepa.store.segments import IDS, read_segments
-from clinical_jepa.store.visible import View
+from clinical_jepa.store.reader import Reader, Result, followed, nothing, reread
+from clinical_jepa.store.segments import TIMED, read_segments
+
+HELD_ROWS = 8_000_000  # two GB
+Answer = TypeVar("Answer")
 
 
 class Store:
     """A store on disk. Reads answer from the commits known when it was opened or last reloaded; threads may share it."""
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    def __init__(self, path: Path, manifest: Manifest, held_rows: int = HELD_ROWS) -> None:
         self.path = path
+        self.held_rows = held_rows
         self._manifest = manifest
-        self._loaded = nothing()
-        self._seen, self._seen_commit = Seen(), 0
+        self._reader: Reader | Large = nothing()
+        self._units: tuple[int, set[str]] = 0, set()
         self._people: tuple[int, Crosswalk] | None = None
         self._guard = threading.RLock()
 
@@ -70,6 +75,16 @@ class Store:
     def watermark(self) -> int:
         """The number of commits that answers rest on."""
         return self._manifest.commit
+
+    @property
+    def rows(self) -> int:
+        """How many rows of events, signals and images it has, of all versions."""
+        return self._manifest.rows(TIMED)
+
+    @property
+    def segments(self) -> int:
+        """In how many files these lie."""
+        return sum(one.kind in TIMED for one in self._manifest.segments)
 
     def reload(self) -> int:
         """Takes in what other processes committed; the new watermark."""
@@ -100,19 +115,24 @@ class Store:
             self._manifest = manifests.read(self.path)
             if file_hash is not None and self.has_file(file_hash):
                 return Appended(duplicates=sum(_rows(batch) for part in chain(first, parts) for batch in part))
-            known = Known(root=self.path, manifest=self._manifest, seen=self._known_ids(), crosswalk=self._crosswalk())
+            known = Known(root=self.path, manifest=self._manifest, crosswalk=self._crosswalk())
             work = Work(known=known, mode=mode, now=clock, prepare=prepare)
             self._manifest = writing.commit(work, chain(_drained(first), parts), file_hash=file_hash)
-            self._seen.add_all(work.ids)
-            self._seen_commit = self.watermark
             return work.added
 
     def has_file(self, file_hash: str) -> bool:
         """Whether a file of this content was ingested."""
-        return file_hash in self._manifest.files
+        with self._guard:
+            commit, known = self._units
+            if commit != self.watermark:
+                later = self._read(
+                    lambda now: read_segments(self.path, "units", now.of("units", after=commit), after=commit)
+                )
+                self._units = self.watermark, known | set(later["unit"].to_pylist())
+            return file_hash in self._units[1]
 
     def compact(self) -> None:
-        """Merges segments by time. No answer changes, whatever instant it is as of."""
+        """Merges files, and lays the rows by subject. No answer changes, whatever instant it is as of."""
         with self._guard, writer_lock(self.path):
             self._manifest = writing.compact(self.path, manifests.read(self.path))
             sweep(self.path, writing.FOLDERS, self._manifest.names())
@@ -121,7 +141,6 @@ class Store:
         """Forgets one refusal; ``BadRequest`` where there is none of this id."""
         with self._guard, writer_lock(self.path):
             self._manifest = quarantine.dropped(self.path, manifests.read(self.path), rejection_id)
-            self._seen, self._seen_commit = Seen(), 0  # refused again, it is a new refusal
 
     # Reading
 
@@ -131,52 +150,30 @@ class Store:
         ``known_commits`` is the watermark of the answer that ended at ``since``: rows of later commits that were
         available by then are late, are counted, and put their subjects into ``rewind``.
         """
-        views, watermark = self._views()
-        rewind = earliest(doubt for one in views.values() for doubt in one.corrected(since, until))
-        late_rows = 0
-        if known_commits is not None and known_commits < watermark:
-            late_rows, doubts = late(views, since, known_commits)
-            rewind = earliest([*rewind.items(), *doubts.items()])
-        return Arrivals(
-            since=since,
-            until=until,
-            origins=_origins(views, until),
-            rewind=rewind,
-            late_rows=late_rows,
-            watermark=watermark,
-            **{kind: one.rows(since, until) for kind, one in views.items()},
-        )
+        return self._ask(lambda known: known.arrivals(since, until, known_commits=known_commits))
 
     def owner(self, subject_id: int, as_of: int) -> int:
         """Whom the rows of a subject belong to as known then: itself, unless it was merged into another."""
-        return self._views()[0]["events"].changes.owners.of(subject_id, as_of)
+        return self._ask(lambda known: known.changes.owners.of(subject_id, as_of))
 
     def history(self, subject_id: int, *, as_of: int, since: int = BEGINNING) -> Arrivals:
         """One subject's rows of ``arrivals(since, as_of)``; nothing is late or rewound here."""
-        views, watermark = self._views()
-        firsts = [first for one in views.values() if (first := one.first_of(subject_id)) <= as_of]
-        return Arrivals(
-            since=since,
-            until=as_of,
-            origins={subject_id: floor_minute(min(firsts))} if firsts else {},
-            rewind={},
-            late_rows=0,
-            watermark=watermark,
-            **{kind: one.rows_of(subject_id, since, as_of) for kind, one in views.items()},
-        )
+        return self._ask(lambda known: known.history(subject_id, as_of=as_of, since=since))
 
     def with_codes(self, prefixes: Sequence[str], as_of: int) -> pa.Table:
         """All EVENTS rows seen as of then whose code begins with one of ``prefixes``, in order of arrival."""
-        views, _ = self._views()
-        return views["events"].coded(tuple(prefixes), as_of)
+        return self._ask(lambda known: known.coded(tuple(prefixes)).seen(as_of))
 
-    def versions(self, as_of: int) -> pa.Table:
-        """Every EVENTS row that had arrived by then, also those that a later version took the place of."""
-        return self._views()[0]["events"].arrived(as_of).drop_columns(["commit"])
+    def extents(self, as_of: int, since: int = BEGINNING) -> dict[int, tuple[int, int]]:
+        """When its first and its newest row seen as of then became available, by subject heard of after ``since``."""
+        return self._ask(lambda known: known.extents(as_of, since))
 
-    def extents(self, as_of: int) -> dict[int, tuple[int, int]]:
-        """By subject: when its first and its newest row seen as of then became available."""
-        return census.extents(self._views()[0], as_of)
+    def parts(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
+        """Everybody (or these), in groups of whole subjects that fit into memory: for work that goes through them once.
+
+        A store that is held in memory is one group, whoever is asked for.
+        """
+        return self._ask(lambda known: known.parts(subjects))
 
     def samples(self, reference: str) -> np.ndarray:
         """The float32 array of a reference, read-only, mapped from disk."""
@@ -184,7 +181,7 @@ class Store:
 
     def subjects(self, as_of: int) -> pa.Table:
         """A row per subject seen as of then: identifier, rows of each kind, and first and last available time."""
-        return census.subjects(self._views()[0], self._crosswalk(), as_of)
+        return census.subjects(self.parts(), self._crosswalk(), as_of)
 
     def identities(self) -> list[Identity]:
         """Everyone under every name known so far."""
@@ -201,11 +198,11 @@ class Store:
 
     def feeds(self, as_of: int) -> list[Feed]:
         """Every source that had sent something by then, by name."""
-        return census.feeds(self._views()[0], as_of)
+        return self._read(lambda manifest: census.feeds(self.path, manifest, as_of))
 
     def bases(self, as_of: int) -> dict[str, int]:
         """How many rows available by then rest on each basis of availability."""
-        return census.bases(self._views()[0], as_of)
+        return self._read(lambda manifest: census.bases(self.path, manifest, as_of))
 
     @property
     def refusals(self) -> int:
@@ -222,11 +219,23 @@ class Store:
 
     # What is kept in memory, and follows the manifest
 
-    def _views(self) -> tuple[dict[str, View], int]:
+    def _ask(self, question: Callable[[Reader | Large], Answer]) -> Answer:
         with self._guard:
-            known = self._loaded
-            self._loaded = loaded = self._read(lambda manifest: followed(self.path, manifest, known))
-            return loaded.views, loaded.commit
+            known = self._read(self._known)
+            if isinstance(known, Large):  # it reads as it answers
+                return self._read(lambda manifest: question(self._known(manifest)))
+        return question(known)
+
+    def _known(self, manifest: Manifest) -> Reader | Large:
+        """All that was committed by then; what was read before is not read again."""
+        known = self._reader
+        if manifest.rows(TIMED) <= self.held_rows:
+            self._reader = followed(self.path, manifest, nothing() if isinstance(known, Large) else known)
+        elif isinstance(known, Large):
+            self._reader = known.at(Groups(self.path, manifest))
+        else:
+            self._reader = Large(groups=Groups(self.path, manifest), held_rows=self.held_rows)
+        return self._reader
 
     def _crosswalk(self) -> Crosswalk:
         with self._guard:
@@ -234,15 +243,6 @@ class Store:
                 rows = self._read(lambda manifest: read_segments(self.path, "crosswalk", manifest.of("crosswalk")))
                 self._people = self.watermark, crosswalk(rows)
             return self._people[1]
-
-    def _known_ids(self) -> Seen:
-        """The row ids of all commits, under the writer's lock."""
-        for kind, column in IDS.items():
-            for later in self._manifest.of(kind, after=self._seen_commit):  # one by one: they may be many
-                rows = read_segments(self.path, kind, [later], after=self._seen_commit, columns=[column, "commit"])
-                self._seen.add(rows[column])
-        self._seen_commit = self.watermark
-        return self._seen
 
     def _read(self, read: Callable[[Manifest], Result]) -> Result:
         return reread(self.path, self._manifest, read)
@@ -256,13 +256,3 @@ def _drained(waiting: list[list[SourceBatch]]) -> Iterator[list[SourceBatch]]:
     """The parts, none of which is kept once the next is taken."""
     while waiting:
         yield waiting.pop(0)
-
-
-def _origins(views: Mapping[str, View], until: int) -> dict[int, int]:
-    """By subject: the whole minute at or before its first arrival."""
-    origins: dict[int, int] = {}
-    for one in views.values():
-        subjects, firsts = one.firsts(until)
-        for subject, first in zip(subjects.tolist(), firsts.tolist(), strict=True):
-            origins[subject] = min(first, origins.get(subject, first))
-    return {subject: floor_minute(first) for subject, first in origins.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -13,13 +13,13 @@ from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.store.crash_points import reached
 from clinical_jepa.store.files import sync_folder, write_whole
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 NAME = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One Parquet file of one kind. Instants in µs; null where the kind has no ``available_time``."""
+    """One Parquet file of one kind. Instants in µs; null where the kind has no ``available_time``, or no ``subject_id``."""
 
     kind: str
     name: str  # "events/00000005.parquet"
@@ -29,6 +29,13 @@ class Segment:
     min_available: int | None
     max_available: int | None
     digest: str  # of its bytes: ``files.digest``
+    first_subject: int | None = None
+    last_subject: int | None = None
+
+    @property
+    def run(self) -> str:
+        """What was written together: its segments share no subject."""
+        return self.name.removesuffix(".parquet").partition("-")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +46,16 @@ class Manifest:
     clock: int | None = None
     segments: tuple[Segment, ...] = ()
     arrays: Mapping[str, str] = field(default_factory=dict)  # "arrays/00000005.npy" and the digest of its bytes
-    files: tuple[str, ...] = ()  # content hashes of ingested files
+    index: Mapping[str, str] = field(default_factory=dict)  # "index/00000005.npy" and the digest of its bytes
 
     def names(self) -> set[str]:
         """Every file that belongs to the store."""
-        return {segment.name for segment in self.segments} | set(self.arrays)
+        return {segment.name for segment in self.segments} | set(self.arrays) | set(self.index)
+
+    def rows(self, kinds: Iterable[str]) -> int:
+        """How many rows of these kinds there are."""
+        wanted = set(kinds)
+        return sum(segment.rows for segment in self.segments if segment.kind in wanted)
 
     def of(self, kind: str, *, after: int = 0) -> list[Segment]:
         """The segments of a kind that hold rows of commits later than ``after``."""
@@ -64,7 +76,7 @@ def read(root: Path) -> Manifest:
             "it opens them; use a newer program"
         )
     segments = tuple(Segment(**segment) for segment in body["segments"])
-    return Manifest(**{**body, "segments": segments, "files": tuple(body["files"])})
+    return Manifest(**{**body, "segments": segments})
 
 
 def read_body(root: Path) -> tuple[int, dict[str, Any]]:

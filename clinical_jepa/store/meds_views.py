@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
@@ -23,6 +23,7 @@ from clinical_jepa.records.events import EVENTS, RETRACTED
 from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.files import write_whole
+from clinical_jepa.store.reader import Reader
 from clinical_jepa.vocabulary.codes import by_code
 
 View = Literal["known", "clinical"]
@@ -40,28 +41,30 @@ def export(store: Store, out: Path, *, view: View, as_of: int, made: datetime) -
     """Writes the dataset into ``out``, which must not exist or be empty; how many subjects, rows, codes and files."""
     if out.exists() and any(out.iterdir()):
         raise BadRequest(f"{out} is not empty; a MEDS dataset is written into a folder of its own")
-    rows = _in_view(store, view, as_of)
     codes: set[str] = set()
-    files = 0
-    for number, shard in enumerate(_shards(rows)):
+    people: dict[int, str] = {}
+    written = 0
+    shards = (shard for part in store.parts() for shard in _shards(_in_view(part, view, as_of)))
+    for number, shard in enumerate(shards):
         _write(out / "data" / f"{number:05d}.parquet", shard)
         codes |= set(shard["code"].unique().to_pylist())
-        files += 1
-    subjects = _splits(rows)
+        people |= _people(shard)
+        written += shard.num_rows
     _write(out / "metadata" / "codes.parquet", _codes(sorted(codes)))
-    _write(out / "metadata" / "subject_splits.parquet", subjects)
+    _write(out / "metadata" / "subject_splits.parquet", _splits(people))
     said = json.dumps(_described(view, as_of, made), indent=1).encode()
     write_whole(out / "metadata" / "dataset.json", lambda file: file.writelines([said]))
-    return {"subjects": subjects.num_rows, "rows": rows.height, "codes": len(codes), "files": files}
+    files = len(list((out / "data").glob("*.parquet")))
+    return {"subjects": len(people), "rows": written, "codes": len(codes), "files": files}
 
 
-def _in_view(store: Store, view: View, as_of: int) -> pl.DataFrame:
+def _in_view(part: Reader, view: View, as_of: int) -> pl.DataFrame:
     """All rows, by subject and time (none first); ties in an order that does not depend on how they were stored."""
     timeless = pl.col("time").is_null() | (pl.col("code") == _BIRTH)
     if view == "clinical":
-        rows = pl.DataFrame(pl.from_arrow(store.arrivals(BEGINNING, as_of).events))
+        rows = pl.DataFrame(pl.from_arrow(part.arrivals(BEGINNING, as_of).events))
     else:
-        rows = pl.DataFrame(pl.from_arrow(store.versions(as_of))).filter(~pl.col("status").is_in(RETRACTED))
+        rows = pl.DataFrame(pl.from_arrow(part.versions(as_of))).filter(~pl.col("status").is_in(RETRACTED))
         rows = rows.with_columns(
             pl.col("time").alias("clinical_time"),
             pl.when(timeless).then("time").otherwise("available_time").alias("time"),
@@ -111,19 +114,18 @@ def _parents(code: str, parent: str | None) -> list[str] | None:
     return [above] if above else None
 
 
-def _splits(rows: pl.DataFrame) -> pa.Table:
+def _people(shard: pa.Table) -> dict[int, str]:
+    """By subject of the shard: the person that it is a stay of, or itself."""
+    rows = pl.DataFrame(pl.from_arrow(shard.select(["subject_id", "code", "text_value"])))
+    persons = dict(rows.filter(pl.col("code") == _PERSON).select("subject_id", "text_value").rows())
+    return {subject: persons.get(subject) or str(subject) for subject in rows["subject_id"].unique().to_list()}
+
+
+def _splits(people: Mapping[int, str]) -> pa.Table:
     """80, 10 and 10 in a hundred, by a hash of the person: the stays of one person are in one split."""
-    persons = (
-        rows.filter(pl.col("code") == _PERSON)
-        .select("subject_id", pl.col("text_value").alias("person"))
-        .unique("subject_id")
-    )
-    subjects = rows.select("subject_id").unique().join(persons, on="subject_id", how="left").sort("subject_id")
-    named = [(subject, person or str(subject)) for subject, person in subjects.rows()]
-    splits = [_split(person) for _, person in named]
-    return pa.table(
-        {"subject_id": pa.array([subject for subject, _ in named], pa.int64()), "split": pa.array(splits, pa.string())}
-    )
+    subjects = sorted(people)
+    splits = [_split(people[subject]) for subject in subjects]
+    return pa.table({"subject_id": pa.array(subjects, pa.int64()), "split": pa.array(splits, pa.string())})
 
 
 def _split(person: str) -> str:

@@ -1,47 +1,95 @@
 """A store of an older schema version becomes one of this version, in one commit, when it is opened.
 
-Version 1 had no digests of its files, no retractions or links, and (in its first form) no ``record_id``. Its files stay as
-they are; the new manifest, which takes the place of the old one at once, says what their bytes must be from then on. A kill
-before that leaves the old store.
+Version 1 had no digests of its files, no retractions or links, and (in its first form) no ``record_id``. Version 2 had no
+index of its rows, and kept the hashes of what was ingested in its manifest. Their files stay as they are; the new manifest,
+which takes the place of the old one at once, says what their bytes must be from then on. A kill before that leaves the old
+store.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clinical_jepa.records.errors import BadRequest, BrokenStore
+from clinical_jepa.store import index, merging, writing
 from clinical_jepa.store import manifest as manifests
-from clinical_jepa.store.files import digest
+from clinical_jepa.store.files import digest, sync_folder
+from clinical_jepa.store.index import Index, Keys
 from clinical_jepa.store.locks import writer_lock
-from clinical_jepa.store.manifest import Manifest, Segment
-from clinical_jepa.store.segments import SCHEMAS
+from clinical_jepa.store.manifest import SCHEMA_VERSION, Manifest, Segment
+from clinical_jepa.store.segments import SHARED, TIMED, UNITS, read_segments, with_commit, write_segment
 
 
 def migrate(root: Path) -> bool:
     """Whether the store had to be migrated; ``BadRequest`` where it cannot be written, ``BrokenStore`` where it is damaged."""
-    if manifests.read_body(root)[0] != 1:
+    found = manifests.read_body(root)[0]
+    if not 0 < found < SCHEMA_VERSION:
         return False
     try:
         with writer_lock(root):
             version, body = manifests.read_body(root)
-            if version != 1:  # another process was faster
+            if version >= SCHEMA_VERSION:  # another process was faster
                 return False
-            for folder in SCHEMAS:
+            for folder in writing.FOLDERS:
                 (root / folder).mkdir(exist_ok=True)
-            segments = tuple(Segment(**one, digest=_whole(root, one)) for one in body["segments"])
-            arrays = {name: _digest(root, name) for name in body["arrays"]}
-            files = tuple(body["files"])
-            migrated = {**body, "segments": segments, "arrays": arrays, "files": files}
-            manifests.write(root, Manifest(**migrated))
+            migrated = _indexed(root, _second(root, body) if version == 1 else body)
+            for folder in writing.FOLDERS:
+                sync_folder(root / folder)
+            manifests.write(root, migrated)
     except PermissionError as error:
         raise BadRequest(
-            f"{root} is of schema version 1 and has to be migrated, but cannot be written ({error.strerror}); open it "
-            "once with the right to write"
+            f"{root} is of schema version {found} and has to be migrated, but cannot be written ({error.strerror}); open "
+            "it once with the right to write"
         ) from error
     return True
+
+
+def _second(root: Path, body: dict[str, Any]) -> dict[str, Any]:
+    """The body of version 1 as one of version 2: all bytes are read, and known from then on."""
+    segments = [{**one, "digest": _whole(root, one)} for one in body["segments"]]
+    return {**body, "segments": segments, "arrays": {name: _digest(root, name) for name in body["arrays"]}}
+
+
+def _indexed(root: Path, body: dict[str, Any]) -> Manifest:
+    """The manifest of version 3: every row is read once for the index."""
+    segments = tuple(Segment(**one) for one in body["segments"])
+    after = Manifest(commit=body["commit"], clock=body["clock"], segments=(), arrays=body["arrays"])
+    pairs = [np.zeros((0, 2), np.int64)]
+    for number, old in enumerate(segments):
+        segment = old
+        if old.kind in TIMED:
+            segment, keys = _keyed(root, old)
+            _, found = Index(root=root, files=after.index).look(keys)
+            pairs += [found, index.inside(keys)[1]]
+            name = f"{index.FOLDER}/{after.commit:08d}v{number:05d}.npy"
+            index.write(root, name, keys)
+            after = merging.index_tidied(root, replace(after, index={**after.index, name: digest(root / name)}))
+        after = replace(after, segments=(*after.segments, segment))
+    said = {
+        "shared": pa.table(list(np.unique(np.concatenate(pairs), axis=0).T), SHARED),
+        "units": pa.table([body["files"]], UNITS),
+    }
+    new = [
+        write_segment(root, kind, f"{after.commit:08d}v", with_commit(table, after.commit))
+        for kind, table in said.items()
+        if table.num_rows
+    ]
+    return replace(after, segments=(*after.segments, *new))
+
+
+def _keyed(root: Path, segment: Segment) -> tuple[Segment, Keys]:
+    """(the segment with the reach of its subjects, what the index says of its rows)."""
+    columns = ["subject_id", "event_id", *(["fact_id"] if segment.kind != "signals" else [])]
+    table = read_segments(root, segment.kind, [segment], columns=columns)
+    reach = pc.min_max(table["subject_id"]).as_py()
+    return replace(segment, first_subject=reach["min"], last_subject=reach["max"]), Keys.of(table)
 
 
 def _whole(root: Path, segment: dict[str, object]) -> str:

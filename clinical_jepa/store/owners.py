@@ -73,7 +73,13 @@ def owners(links: Iterable[Link]) -> Owners:
         )
         for subject, steps in tree.steps.items()
     }
-    return Owners(links=ordered, moves=moves, circular=tuple(circular), groups=_groups(ordered))
+    groups = joined((link.absorbed, link.survivor) for link in ordered)
+    return Owners(
+        links=ordered,
+        moves=moves,
+        circular=tuple(circular),
+        groups=groups,
+    )
 
 
 @dataclass(kw_only=True)
@@ -129,11 +135,11 @@ class _Tree:
             waiting += self.below.get(one, ())
 
 
-def _groups(links: tuple[Link, ...]) -> dict[int, frozenset[int]]:
-    """By subject: everyone whom links connect with it, whenever, and whether they act or not."""
+def joined(pairs: Iterable[tuple[int, int]]) -> dict[int, frozenset[int]]:
+    """By subject that stands in a pair: everyone whom pairs connect with it, itself included."""
     groups: dict[int, set[int]] = {}
-    for link in links:
-        both = groups.get(link.absorbed, {link.absorbed}) | groups.get(link.survivor, {link.survivor})
+    for one, other in pairs:
+        both = groups.get(one, {one}) | groups.get(other, {other})
         for subject in both:
             groups[subject] = both
     return {subject: frozenset(group) for subject, group in groups.items()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +14,19 @@ import pyarrow.compute as pc
 
 from clinical_jepa.records.batch import Identity, Mode, SourceBatch
 from clinical_jepa.records.events import EVENTS
-from clinical_jepa.store import changed
+from clinical_jepa.store import changed, index
 from clinical_jepa.store import receipt as receipts
 from clinical_jepa.store.arrays import write_arrays
 from clinical_jepa.store.crash_points import reached
 from clinical_jepa.store.crosswalk import Crosswalk
 from clinical_jepa.store.files import digest
+from clinical_jepa.store.index import Index, Keys
 from clinical_jepa.store.manifest import Manifest, Segment
-from clinical_jepa.store.seen import Seen
-from clinical_jepa.store.segments import IDS, with_commit, write_segment
+from clinical_jepa.store.segments import SHARED, TIMED, UNITS, read_segments, with_commit, write_segment
 
 Prepare = Callable[[np.ndarray, tuple[float, float] | None], np.ndarray]
 PART_ROWS = 500_000
+IDS = {"retractions": "change_id", "links": "change_id", "quarantine": "rejection_id"}
 PART_SAMPLES = 16_000_000  # 64 MB
 
 
@@ -52,13 +55,12 @@ class Known:
 
     root: Path
     manifest: Manifest
-    seen: Seen
     crosswalk: Crosswalk
 
 
 @dataclass(kw_only=True)
 class Work:
-    """A commit in the making: what its parts have written so far. ``ids`` and ``people`` are new with it."""
+    """A commit in the making: what its parts have written so far. ``people`` are new with it."""
 
     known: Known
     mode: Mode
@@ -66,7 +68,8 @@ class Work:
     prepare: Prepare
     segments: list[Segment] = field(default_factory=list)
     arrays: dict[str, str] = field(default_factory=dict)
-    ids: Seen = field(default_factory=Seen)
+    index: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, set[str]] = field(default_factory=dict)  # by kind: of changes and refusals, which are few
     people: dict[Identity, None] = field(default_factory=dict)
     added: Appended = field(default_factory=Appended)
     clock: int | None = None  # the newest available time that this commit gave
@@ -76,15 +79,15 @@ class Work:
         """The number that its rows carry."""
         return self.known.manifest.commit + 1
 
-    def fresh(self, ids: pa.ChunkedArray) -> np.ndarray:
-        """Boolean ``[N]``: ids that neither the store nor this commit holds."""
-        return self.known.seen.fresh(ids) & self.ids.fresh(ids)
+    def note_unit(self, content: str) -> None:
+        """Says that a unit of this content hash was ingested."""
+        self._put({"units": pa.table([[content]], UNITS)}, f"{self.commit:08d}")
 
     def write(self, batches: Sequence[SourceBatch], number: int) -> None:
         """One part. The clock is read last, so that hardly any time lies between it and the commit of a live part."""
         stem = f"{self.commit:08d}" if number == 0 else f"{self.commit:08d}p{number:05d}"
-        tables, offered = self._new_rows(batches, f"arrays/{stem}.npy")
-        tables |= changed.new_rows(batches, self.fresh)
+        tables, offered = self._new_rows(batches, stem)
+        tables |= changed.new_rows(batches, self._unheard)
         instant = self.now()
         if self.mode == "live":
             tables = receipts.stamped_all(tables, self._receipt(instant, tables))
@@ -92,13 +95,14 @@ class Work:
             self.clock = max(stamp for stamp in stamps if stamp is not None)
         tables |= self._other_rows(batches, instant)
         self.added += _counted(tables, offered)
-        tables = {kind: with_commit(table, self.commit) for kind, table in tables.items() if table.num_rows}
-        if tables:
+        if any(table.num_rows for table in tables.values()):
             reached("append.before-segments")
-        self.segments += [write_segment(self.known.root, kind, stem, table) for kind, table in tables.items()]
-        for kind, table in tables.items():
-            if kind in IDS:
-                self.ids.add(table[IDS[kind]])
+        self._put(tables, stem)
+
+    def _put(self, tables: Mapping[str, pa.Table], stem: str) -> None:
+        """Segments of the rows there are."""
+        held = {kind: with_commit(table, self.commit) for kind, table in tables.items() if table.num_rows}
+        self.segments += [write_segment(self.known.root, kind, stem, table) for kind, table in held.items()]
 
     def _receipt(self, instant: int, tables: Mapping[str, pa.Table]) -> int:
         """Never before a live commit; after all that was committed, where something of that is changed."""
@@ -114,31 +118,65 @@ class Work:
         refused = receipts.rejection_rows([one for batch in batches for one in batch.rejections], received)
         return {
             "crosswalk": receipts.identity_rows(people),
-            "quarantine": refused.filter(pa.array(self.fresh(refused["rejection_id"]))),
+            "quarantine": refused.filter(pa.array(self._unheard("quarantine", refused["rejection_id"]), pa.bool_())),
         }
 
-    def _new_rows(self, batches: Sequence[SourceBatch], arrays: str) -> tuple[dict[str, pa.Table], int]:
-        """(rows by kind that the store does not hold, rows offered); the arrays they point to are written."""
-        events = pa.concat_tables([EVENTS.empty_table(), *(batch.events.cast(EVENTS) for batch in batches)])
+    def _unheard(self, kind: str, ids: pa.ChunkedArray) -> list[bool]:
+        """Of few rows: which are of neither the store nor this commit, each at its first place only."""
+        if kind not in self.ids and len(ids):
+            known = self.known.manifest.of(kind)
+            self.ids[kind] = set(
+                read_segments(self.known.root, kind, known, columns=[IDS[kind]])[IDS[kind]].to_pylist()
+            )
+        unheard = []
+        for one in ids.to_pylist():
+            unheard.append(one not in self.ids[kind])
+            self.ids[kind].add(one)
+        return unheard
+
+    def _new_rows(self, batches: Sequence[SourceBatch], stem: str) -> tuple[dict[str, pa.Table], int]:
+        """(rows by kind that the store does not hold, rows offered); their arrays and their index are written."""
         pieces = [piece for batch in batches for piece in batch.signals]
         items = [item for batch in batches for item in batch.images]
-        offered = events.num_rows + len(pieces) + len(items)
-        ids = pa.chunked_array([pa.array([p.event_id for p in pieces] + [i.event_id for i in items], pa.string())])
-        fresh = self.fresh(ids)
-        pieces = [piece for piece, new in zip(pieces, fresh[: len(pieces)], strict=True) if new]
-        items = [item for item, new in zip(items, fresh[len(fresh) - len(items) :], strict=True) if new]
-        samples = [*(piece.samples for piece in pieces), *(item.pixels for item in items)]
-        samples += [_prepared(self.prepare(item.pixels, item.spacing_mm)) for item in items]
-        references = write_arrays(self.known.root, arrays, samples) if samples else []
-        if samples:
+        offered = {
+            "events": pa.concat_tables([EVENTS.empty_table(), *(batch.events.cast(EVENTS) for batch in batches)]),
+            "signals": receipts.signal_rows(pieces),
+            "images": receipts.image_rows(items),
+        }
+        fresh, shared = self._fresh([Keys.of(offered[kind]) for kind in TIMED], f"{index.FOLDER}/{stem}.npy")
+        new = {kind: offered[kind].filter(pa.array(mine)) for kind, mine in zip(TIMED, fresh, strict=True)}
+        samples = [piece.samples for piece, mine in zip(pieces, fresh[1], strict=True) if mine]
+        items = [item for item, mine in zip(items, fresh[2], strict=True) if mine]
+        prepared = [_prepared(self.prepare(item.pixels, item.spacing_mm)) for item in items]
+        at = self._kept([samples, [item.pixels for item in items], prepared], f"arrays/{stem}.npy")
+        return new | {
+            "signals": receipts.pointing(new["signals"], reference=at[0]),
+            "images": receipts.pointing(new["images"], reference=at[1], prepared=at[2]),
+            "shared": shared,
+        }, sum(table.num_rows for table in offered.values())
+
+    def _fresh(self, keys: Sequence[Keys], name: str) -> tuple[list[np.ndarray], pa.Table]:
+        """(boolean ``[N]`` by kind: rows of neither the store nor this commit; SHARED of them); these are in the index then."""
+        every = reduce(Keys.and_, keys)
+        known = Index(root=self.known.root, files={**self.known.manifest.index, **self.index})
+        held, with_known = known.look(every)
+        first, among = index.inside(every)
+        fresh = first & ~held
+        if fresh.any():
+            index.write(self.known.root, name, every.take(fresh))
+            self.index[name] = digest(self.known.root / name)
+        pairs = np.unique(np.concatenate([with_known, among]), axis=0)
+        return np.split(fresh, np.cumsum([one.fact.size for one in keys])[:-1]), pa.table(list(pairs.T), SHARED)
+
+    def _kept(self, samples: Sequence[Sequence[np.ndarray]], arrays: str) -> list[list[str]]:
+        """References into ``arrays``, written by now, in the order and the groups of the samples."""
+        flat = [one for group in samples for one in group]
+        references = write_arrays(self.known.root, arrays, flat) if flat else []
+        if flat:
             self.arrays[arrays] = digest(self.known.root / arrays)
         reached("append.after-arrays")
-        pictures = len(pieces) + len(items)
-        return {
-            "events": events.filter(pa.array(self.fresh(events["event_id"]))),
-            "signals": receipts.signal_rows(pieces, references[: len(pieces)]),
-            "images": receipts.image_rows(items, references[len(pieces) : pictures], references[pictures:]),
-        }, offered
+        ends = np.cumsum([0, *(len(group) for group in samples)]).tolist()
+        return [references[first:end] for first, end in pairwise(ends)]
 
 
 def parts(batches: Iterable[SourceBatch]) -> Iterator[list[SourceBatch]]:
@@ -163,7 +201,7 @@ def _prepared(pixels: np.ndarray) -> np.ndarray:
 
 
 def _counted(tables: Mapping[str, pa.Table], offered: int) -> Appended:
-    timed = [tables[kind] for kind in ("events", "signals", "images")]
+    timed = [tables[kind] for kind in TIMED]
     bases: dict[str, int] = {}
     for table in timed:
         for row in pc.value_counts(table["available_basis"]).to_pylist():

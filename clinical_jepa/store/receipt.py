@@ -71,22 +71,22 @@ def _replaced(table: pa.Table, column: str, values: np.ndarray) -> pa.Table:
     return table.set_column(table.schema.get_field_index(column), field, pa.array(values).cast(field.type))
 
 
-def signal_rows(pieces: Sequence[SignalPiece], references: Sequence[str]) -> pa.Table:
-    """SIGNALS rows of pieces whose samples lie at ``references``."""
+def signal_rows(pieces: Sequence[SignalPiece]) -> pa.Table:
+    """SIGNALS rows of pieces, which point nowhere yet."""
     rows = [
         {
             **_shared(piece, SIGNALS),
             "end_time": piece.time + round(piece.samples.size * SECOND / piece.rate_hz),
             "samples": piece.samples.size,
-            "reference": reference,
+            "reference": "",
         }
-        for piece, reference in zip(pieces, references, strict=True)
+        for piece in pieces
     ]
     return pa.Table.from_pylist(rows, SIGNALS)
 
 
-def image_rows(items: Sequence[ImageItem], references: Sequence[str], prepared: Sequence[str]) -> pa.Table:
-    """IMAGES rows of pictures that lie at ``references``, and as the encoder eats them at ``prepared``."""
+def image_rows(items: Sequence[ImageItem]) -> pa.Table:
+    """IMAGES rows of pictures, which point nowhere yet."""
     rows = [
         {
             **_shared(item, IMAGES),
@@ -94,12 +94,20 @@ def image_rows(items: Sequence[ImageItem], references: Sequence[str], prepared: 
             "columns": item.pixels.shape[1],
             "spacing_row_mm": item.spacing_mm[0] if item.spacing_mm else None,
             "spacing_column_mm": item.spacing_mm[1] if item.spacing_mm else None,
-            "reference": reference,
-            "prepared": ready,
+            "reference": "",
+            "prepared": "",
         }
-        for item, reference, ready in zip(items, references, prepared, strict=True)
+        for item in items
     ]
     return pa.Table.from_pylist(rows, IMAGES)
+
+
+def pointing(table: pa.Table, **references: Sequence[str]) -> pa.Table:
+    """The rows with these references, by column."""
+    for column, values in references.items():
+        field = table.schema.field(column)
+        table = table.set_column(table.schema.get_field_index(column), field, pa.array(values, field.type))
+    return table
 
 
 def _shared(item: SignalPiece | ImageItem, schema: pa.Schema) -> dict[str, object]:

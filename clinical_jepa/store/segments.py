@@ -1,7 +1,8 @@
 """Parquet segments of every kind of row, each row with the number of the commit that brought it.
 
 The commit number is kept by compaction, so that a reader can tell for ever which rows came late, and so that a running
-reader takes from any later set of segments just the rows it has not seen.
+reader takes from any later set of segments just the rows it has not seen. Rows about subjects lie by subject, in small row
+groups, so that those of a few subjects are read without the others.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,24 +21,23 @@ from clinical_jepa.store.changes import COMMIT
 from clinical_jepa.store.files import digest, verify, write_whole
 from clinical_jepa.store.manifest import Segment
 
+SHARED = pa.schema(  # one fact is said of both subjects, in versions of it: they are read together
+    [pa.field("lower", pa.int64(), nullable=False), pa.field("higher", pa.int64(), nullable=False)]
+)
+UNITS = pa.schema([pa.field("unit", pa.string(), nullable=False)])  # content hashes of what was ingested
 SCHEMAS = {
     "events": EVENTS,
     "signals": SIGNALS,
     "images": IMAGES,
     "retractions": RETRACTIONS,
     "links": LINKS,
+    "shared": SHARED,
     "quarantine": REJECTIONS,
     "crosswalk": CROSSWALK,
+    "units": UNITS,
 }
-IDS = {
-    "events": "event_id",
-    "signals": "event_id",
-    "images": "event_id",
-    "retractions": "change_id",
-    "links": "change_id",
-    "quarantine": "rejection_id",
-}
-SEGMENT_ROWS = 500_000  # of a compacted segment: some tens of MB
+TIMED = ("events", "signals", "images")
+GROUP_ROWS = 16_384  # of a row group: what a reader of one subject reads at least
 
 
 def with_commit(table: pa.Table, commit: int) -> pa.Table:
@@ -49,14 +50,21 @@ def with_commit(table: pa.Table, commit: int) -> pa.Table:
 def write_segment(root: Path, kind: str, stem: str, table: pa.Table) -> Segment:
     """What the manifest will say of ``table`` (with its commit column), now on disk but not yet part of the store."""
     name = f"{kind}/{stem}.parquet"
+    if kind in TIMED:
+        table = by_subject(table)
     write_whole(
         root / name,
-        lambda file: pq.write_table(table, file, compression="zstd", compression_level=1, write_page_checksum=True),
+        lambda file: pq.write_table(
+            table,
+            file,
+            compression="zstd",
+            compression_level=1,
+            row_group_size=GROUP_ROWS,
+            write_page_checksum=True,
+        ),
     )
     commits = pc.min_max(table["commit"]).as_py()
-    available = {"min": None, "max": None}
-    if "available_time" in table.column_names:
-        available = pc.min_max(table["available_time"].cast(pa.int64())).as_py()
+    available, subjects = _reach(table, "available_time"), _reach(table, "subject_id")
     return Segment(
         kind=kind,
         name=name,
@@ -65,35 +73,84 @@ def write_segment(root: Path, kind: str, stem: str, table: pa.Table) -> Segment:
         last_commit=commits["max"],
         min_available=available["min"],
         max_available=available["max"],
+        first_subject=subjects["min"],
+        last_subject=subjects["max"],
         digest=digest(root / name),
     )
 
 
+def by_subject(table: pa.Table) -> pa.Table:
+    """The rows by subject, each one's by arrival."""
+    subject, available = (table[name].cast(pa.int64()).to_numpy() for name in ("subject_id", "available_time"))
+    order = np.lexsort((available, subject))
+    if np.array_equal(order, np.arange(order.size)):
+        return table
+    places = pa.array(order)  # column by column: a copy of all in one piece besides would double the memory
+    return pa.table([column.combine_chunks().take(places) for column in table.columns], schema=table.schema)
+
+
+def _reach(table: pa.Table, column: str) -> dict[str, int | None]:
+    if column not in table.column_names:
+        return {"min": None, "max": None}
+    return dict(pc.min_max(table[column].cast(pa.int64())).as_py())
+
+
 def read_segments(
-    root: Path, kind: str, segments: Sequence[Segment], *, after: int = 0, columns: list[str] | None = None
+    root: Path,
+    kind: str,
+    segments: Sequence[Segment],
+    *,
+    after: int = 0,
+    columns: Sequence[str] | None = None,
+    where: pc.Expression | None = None,
 ) -> pa.Table:
-    """The rows of commits later than ``after``, in no promised order; ``FileNotFoundError`` if compacted away meanwhile."""
+    """The rows of commits later than ``after`` for which ``where`` holds, in no promised order.
+
+    ``FileNotFoundError`` if a segment was merged away meanwhile; ``BrokenStore`` where one is not what was written.
+    """
     schema = pa.schema([*SCHEMAS[kind], COMMIT])
     wanted = pa.schema([schema.field(name) for name in columns]) if columns else schema
-    tables = [_read(root, segment, wanted, after) for segment in segments]
+    tables = [_read(root, segment, wanted, after, where) for segment in segments]
     return pa.concat_tables([wanted.empty_table(), *tables])
 
 
-def _read(root: Path, segment: Segment, schema: pa.Schema, after: int) -> pa.Table:
+def of_subjects(segments: Sequence[Segment], subjects: np.ndarray) -> list[Segment]:
+    """Those of the segments that may hold rows of one of these subjects (ascending)."""
+    spans = np.array([(one.first_subject, one.last_subject) for one in segments], np.int64).reshape(-1, 2)
+    first = np.searchsorted(subjects, spans[:, 0], "left")
+    last = np.searchsorted(subjects, spans[:, 1], "right")
+    return [one for one, there in zip(segments, (last > first).tolist(), strict=True) if there]
+
+
+def _read(root: Path, segment: Segment, schema: pa.Schema, after: int, where: pc.Expression | None) -> pa.Table:
+    part = segment.first_commit <= after
+    if part:
+        later = pc.field("commit") > after
+        where = later if where is None else where & later
+    path = root / segment.name
     try:
-        verify(root / segment.name, segment.digest)
-        table = complete(
-            pq.ParquetFile(root / segment.name, page_checksum_verification=True).read(schema.names), schema
-        )
+        verify(path, segment.digest)
+        found = _rows(path, schema.names, where)
+        table = complete(found, schema)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise BrokenStore(f"{root / segment.name} is damaged ({error}); nothing was changed; restore it") from error
-    if segment.first_commit <= after:
-        table = table.filter(pc.greater(table["commit"], after))
-    elif table.num_rows != segment.rows:
-        raise BrokenStore(f"{root / segment.name} holds {table.num_rows} rows, its manifest says {segment.rows}")
+        raise BrokenStore(f"{path} is damaged ({error}); nothing was changed; restore it") from error
+    if where is None and table.num_rows != segment.rows:
+        raise BrokenStore(f"{path} holds {table.num_rows} rows, its manifest says {segment.rows}")
     return table
+
+
+def _rows(path: Path, names: Sequence[str], where: pc.Expression | None) -> pa.Table:
+    """The columns that the file has, of rows for which ``where`` holds; row groups that cannot hold any are not read."""
+    file = pq.ParquetFile(path, page_checksum_verification=True)
+    held = file.schema_arrow.names
+    names = [name for name in names if name in held]
+    if where is None:
+        return file.read(names)
+    if file.num_row_groups == 1:  # nothing to leave out, and an open file
+        return file.read().filter(where).select(names)
+    return pq.read_table(path, columns=names, filters=where, page_checksum_verification=True, partitioning=None)
 
 
 def complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -102,15 +159,3 @@ def complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
         if field.nullable and field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
     return table.select(schema.names).cast(schema)
-
-
-def merged(root: Path, kind: str, stem: str, segments: Sequence[Segment]) -> list[Segment]:
-    """The same rows in segments by time of at most ``SEGMENT_ROWS``; the old files stay until they are swept."""
-    table = read_segments(root, kind, segments)
-    if "event_id" in table.column_names:
-        order = ["available_time", "time", "event_id"]  # of a view, so that reading it needs no sorting
-        table = table.sort_by([(column, "ascending") for column in order])
-    return [
-        write_segment(root, kind, f"{stem}-{number:04d}", table.slice(first, SEGMENT_ROWS))
-        for number, first in enumerate(range(0, table.num_rows, SEGMENT_ROWS))
-    ]

@@ -55,6 +55,19 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Coded:
+    """Rows of a few codes in order of arrival; the arrays are parallel to ``table``."""
+
+    table: pa.Table
+    available: np.ndarray  # int64 µs
+    hidden_from: np.ndarray  # int64 µs
+
+    def seen(self, until: int) -> pa.Table:
+        """Those seen as of ``until``."""
+        return self.table.filter(pa.array((self.available <= until) & (self.hidden_from > until)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """Rows sorted by (available, time, event_id); every array is ``[N]`` and parallel to ``table``."""
 
@@ -71,7 +84,7 @@ class View:
     subjects: np.ndarray  # int64 [S], ascending
     starts: np.ndarray  # int64 [S + 1]: where each subject's group begins in ``by_subject``
     changes: Changes  # that it was made with
-    coded_places: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict)  # a cache
+    coded_rows: dict[tuple[str, ...], Coded] = field(default_factory=dict)  # a cache
 
     def rows(self, since: int, until: int) -> pa.Table:
         """The rows with ``since < available <= until`` that are seen as of ``until``."""
@@ -91,11 +104,18 @@ class View:
         """Every row with ``available <= until``, seen or not."""
         return self.table.slice(0, self._span(ALWAYS_HIDDEN, until)[1])
 
-    def coded(self, prefixes: tuple[str, ...], until: int) -> pa.Table:
-        """The rows seen as of ``until`` whose code begins with one of ``prefixes``."""
-        places = self._coded(prefixes)
-        places = places[: np.searchsorted(self.available[places], until, "right")]
-        return _picked(self.table, places[self.hidden_from[places] > until]).drop_columns(["commit"])
+    def coded(self, prefixes: tuple[str, ...]) -> Coded:
+        """The rows whose code begins with one of ``prefixes``; looked for once: a ward asks for the same few at every tick."""
+        if prefixes not in self.coded_rows:
+            codes = self.table["code"].combine_chunks().dictionary_encode()
+            wanted = np.array([code.startswith(prefixes) for code in codes.dictionary.to_pylist()], bool)
+            places = np.flatnonzero(wanted[codes.indices.to_numpy()])
+            self.coded_rows[prefixes] = Coded(
+                table=_picked(self.table, places).drop_columns(["commit"]),
+                available=self.available[places],
+                hidden_from=self.hidden_from[places],
+            )
+        return self.coded_rows[prefixes]
 
     def corrected(self, since: int, until: int) -> Iterator[tuple[int, int]]:
         """(subject, available time) of rows seen as of ``since`` that a version of ``(since, until]`` took the place of.
@@ -142,16 +162,9 @@ class View:
         """The rows with what is known of their moves."""
         return Moved(table=self.table, origin=self.origin, again=self.again)
 
-    def firsts(self, until: int) -> tuple[np.ndarray, np.ndarray]:
-        """(subjects, when each one's first row became available), of those that arrived by ``until``."""
-        first = self.available[self.by_subject[self.starts[:-1]]]
-        here = first <= until
-        return self.subjects[here], first[here]
-
-    def first_of(self, subject_id: int) -> int:
-        """When a subject's first row became available; NEVER where it has none."""
-        places = self._places(subject_id)
-        return int(self.available[places[0]]) if places.size else NEVER
+    def firsts(self) -> tuple[np.ndarray, np.ndarray]:
+        """(subjects, when each one's first row became available), both int64."""
+        return self.subjects, self.available[self.by_subject[self.starts[:-1]]]
 
     def extents(self, until: int) -> dict[int, tuple[int, int, int]]:
         """By subject: (first arrival, last arrival, rows seen), of those with a row seen as of ``until``."""
@@ -161,14 +174,6 @@ class View:
         first, last = self.available[ordered[begin]], self.available[ordered[begin + counts - 1]]
         numbers = zip(first.tolist(), last.tolist(), counts.tolist(), strict=True)
         return dict(zip(subjects.tolist(), numbers, strict=True))
-
-    def _coded(self, prefixes: tuple[str, ...]) -> np.ndarray:
-        """Places by prefix, looked for once: a ward asks for the same few at every tick."""
-        if prefixes not in self.coded_places:
-            codes = self.table["code"].combine_chunks().dictionary_encode()
-            wanted = np.array([code.startswith(prefixes) for code in codes.dictionary.to_pylist()], bool)
-            self.coded_places[prefixes] = np.flatnonzero(wanted[codes.indices.to_numpy()])
-        return self.coded_places[prefixes]
 
     def _span(self, since: int, until: int) -> tuple[int, int]:
         low = int(np.searchsorted(self.available, since, "right"))

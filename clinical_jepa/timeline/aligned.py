@@ -1,6 +1,6 @@
 """Rows of many subjects → time-aligned tensors, subject by subject: what is exported, trained on, or compared in bulk.
 
-Rows come sorted by subject and may come in pieces, so that a store of any size passes through little memory.
+The rows of a subject come together and may come in pieces, so that a store of any size passes through little memory.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def aligned(
     origins: Mapping[int, int] | None = None,
     until: int | None = None,
 ) -> Iterator[Aligned]:
-    """A grid for each subject with a number under one of ``codes``, by subject.
+    """A grid for each subject with a number under one of ``codes``, in the order of the subjects.
 
     ``tables``: EVENTS rows seen as of one instant, all of a subject together (in any order within it, of equal times the
     later row counts). A grid begins at the subject's origin (default: the last whole minute before its first value) and ends
@@ -48,12 +48,12 @@ def aligned(
     if step < 1:
         raise ValueError(f"a grid needs a step of at least 1 µs, not {step}")
     wanted = pa.array(codes, pa.string())
-    before: int | None = None
+    done: set[int] = set()
     for table in _whole_subjects(tables):
         for subject, rows in _subjects(_Rows.of(table, wanted)):
-            if before is not None and subject <= before:
-                raise ValueError("the rows are not sorted by subject; sort them first")
-            before = subject
+            if subject in done:
+                raise ValueError("the rows of a subject come in two places; sort them by subject first")
+            done.add(subject)
             first = int(rows.time.min())
             start = (origins or {}).get(subject, floor_minute(first - 1))
             end = start - (start - int(rows.time.max())) // step * step if until is None else until

@@ -25,6 +25,7 @@ from clinical_jepa.records.forecasts import Memory, Task
 from clinical_jepa.records.instant import BEGINNING, END, HOUR
 from clinical_jepa.records.views import Arrivals, Slice
 from clinical_jepa.store.events import Store
+from clinical_jepa.store.reader import Reader
 from clinical_jepa.timeline.slices import slices
 from clinical_jepa.training import outcomes
 from clinical_jepa.vocabulary.codes import by_code, by_name, codes
@@ -84,23 +85,38 @@ def collect(
 ) -> Anchors:
     """The rows of these subjects; ``TrainingFailed`` where the store holds none."""
     wanted = np.unique(np.fromiter(subjects, np.int64))
-    extents = store.extents(END)
-    newest = max((last for _, last in extents.values()), default=0)
-    whole = store.arrivals(BEGINNING, newest)
-    end = newest - task.horizon
-    due = _due(whole, wanted, end, task)
-    course = _Course(forecaster=forecaster, store=store, task=task, max_age=vitals_max_age, known={})
-    blocks: list[_Block] = []
-    for done, (now, here) in enumerate(sorted(due.items()), start=1):
-        blocks += course.advance(now, here, wanted)
-        if progress is not None:
-            progress(done, len(due))
-    if not blocks:
+    newest = max((last for _, last in store.extents(END).values()), default=0)
+    found = []
+    for part in store.parts():
+        whole = part.arrivals(BEGINNING, newest)
+        due = _due(whole, wanted, newest - task.horizon, task)
+        course = _Course(
+            forecaster=forecaster, reader=part, load=store.samples, task=task, max_age=vitals_max_age, known={}
+        )
+        blocks: list[_Block] = []
+        for done, (now, here) in enumerate(sorted(due.items()), start=1):
+            blocks += course.advance(now, here, wanted)
+            if progress is not None:
+                progress(done, len(due))
+        if blocks:
+            found.append(_anchors(blocks, whole.events, task, forecaster.names))
+    if not found:
         raise TrainingFailed(
             f"no patient can be asked about {task.title.lower()}: the store needs stays longer than the warm-up and, "
             "after them, one horizon of record; nothing was written. Ingest longer stays"
         )
-    return _anchors(blocks, whole.events, task, forecaster.names)
+    return _joined(found)
+
+
+def _joined(parts: Sequence[Anchors]) -> Anchors:
+    """The rows of several parts of a store, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    arrays = {
+        f.name: np.concatenate([getattr(one, f.name) for one in parts]) for f in fields(Anchors) if f.name != "names"
+    }
+    rows = Anchors(names=parts[0].names, **arrays)
+    return rows.where(np.lexsort((rows.subject, rows.time)))
 
 
 def _due(whole: Arrivals, wanted: np.ndarray, end: int, task: Task) -> dict[int, np.ndarray]:
@@ -154,7 +170,8 @@ class _Course:
     """
 
     forecaster: JepaForecaster
-    store: Store
+    reader: Reader
+    load: Callable[[str], np.ndarray]
     task: Task
     max_age: int
     known: dict[int, deque[_Known]]
@@ -162,7 +179,7 @@ class _Course:
 
     def advance(self, now: int, here: np.ndarray, wanted: np.ndarray) -> list[_Block]:
         """Takes in what came up to ``now``; the rows of those who may be asked about (none: empty)."""
-        arrivals = self.store.arrivals(self.cursor, now)
+        arrivals = self.reader.arrivals(self.cursor, now)
         came = set(arrivals.events["subject_id"].to_numpy()) | set(arrivals.signals["subject_id"].to_numpy())
         moving = sorted({int(s) for s in here} | (came & set(wanted.tolist())))
         pieces = self._pieces(arrivals, moving)
@@ -183,10 +200,10 @@ class _Course:
         """What each patient takes in: news since its cursor, and after a correction what came since it was wrong."""
         again = [s for s in moving if s in arrivals.rewind and self._restored(s, arrivals.rewind[s])]
         since = {s: self._cursor(s) for s in moving}
-        pieces = slices(arrivals, subjects=moving, since=since, load=self.store.samples)
+        pieces = slices(arrivals, subjects=moving, since=since, load=self.load)
         for subject in again:
-            history = self.store.history(subject, as_of=arrivals.until, since=since[subject])
-            pieces |= slices(history, subjects=[subject], since=since[subject], load=self.store.samples)
+            history = self.reader.history(subject, as_of=arrivals.until, since=since[subject])
+            pieces |= slices(history, subjects=[subject], since=since[subject], load=self.load)
         # patients are stepped in blocks: those with many arrivals together, so that few blocks take many steps
         return dict(sorted(pieces.items(), key=lambda pair: len(pair[1].items.time)))
 

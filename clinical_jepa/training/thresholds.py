@@ -71,8 +71,12 @@ class _Patient:
 
 
 def _patients(rows: Anchors, risks: np.ndarray, store: Store, task: Task) -> list[_Patient]:
-    events = store.arrivals(BEGINNING, END).events
-    found, ends = onsets_by_subject(events, task), record_ends(events)
+    found: dict[int, tuple[Onset, ...]] = {}
+    ends: dict[int, int] = {}
+    for part in store.parts():
+        events = part.arrivals(BEGINNING, END).events
+        found |= onsets_by_subject(events, task)
+        ends |= record_ends(events)
     patients = []
     for subject in np.unique(rows.subject).tolist():
         mine = np.flatnonzero(rows.subject == subject)

@@ -95,6 +95,14 @@ def drop(settings: Settings, start: str) -> str:
     return f"dropped {rejection}"
 
 
+def compact(settings: Settings) -> dict[str, int]:
+    """Merges the store's files and lays its rows by subject; how many rows it has, and files of them before and after."""
+    store = compose.store(settings)
+    before = store.segments
+    store.compact()
+    return {"rows": store.rows, "files_before": before, "files": store.segments}
+
+
 def subjects(settings: Settings, as_of: str | None) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Rows by subject, and how many rows known then rest on each basis of availability."""
     store = compose.store(settings)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from meds import DataSchema
 
+from clinical_jepa.evaluate.checks.raw import raw
 from clinical_jepa.records.batch import Identity, SourceBatch
 from clinical_jepa.records.errors import BadRequest, BrokenStore
 from clinical_jepa.records.events import EVENTS, IMAGES, SIGNALS
 from clinical_jepa.records.instant import BEGINNING, END
-from clinical_jepa.store import arrays, writing
+from clinical_jepa.store import arrays, merging
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.locks import writer_lock
@@ -135,7 +136,7 @@ def test_what_is_kept_is_a_valid_meds_table(tmp_path: Path) -> None:
 
 
 def test_segments_are_merged_when_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "MANY_SEGMENTS", 3)
+    monkeypatch.setattr(merging, "MANY", 3)
     store = stored(tmp_path, *(batch(Row(f"e{n}", n)) for n in range(6)))
     assert len(manifests.read(tmp_path).of("events")) <= 3
     again = Store.open(tmp_path)
@@ -143,14 +144,16 @@ def test_segments_are_merged_when_they_are_many(tmp_path: Path, monkeypatch: pyt
     assert again.arrivals(4, 9, known_commits=2).late_rows == 3  # commit numbers outlive the merge
 
 
-def test_a_compaction_takes_as_many_rows_as_fit_into_memory_at_once(
+def test_a_compaction_lays_rows_by_subject_and_takes_as_many_as_fit_into_memory_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "MERGE_ROWS", 4)
-    store = stored(tmp_path, *(batch(Row(f"e{n}", 9 - n)) for n in range(10)))
+    monkeypatch.setattr(merging, "MERGE_ROWS", 5)
+    monkeypatch.setattr(merging, "SEGMENT_ROWS", 4)
+    store = stored(tmp_path, *(batch(Row(f"e{n}", 9 - n, subject=n % 3)) for n in range(10)))
     for _ in range(2):
         store.compact()
-        assert [segment.rows for segment in manifests.read(tmp_path).of("events")] == [4, 4, 2]
+        spans = [(one.rows, one.first_subject, one.last_subject) for one in manifests.read(tmp_path).of("events")]
+        assert spans == [(4, 0, 0), (3, 1, 1), (3, 2, 2)]
         assert ids(Store.open(tmp_path).arrivals(-1, 9).events) == [f"e{n}" for n in reversed(range(10))]
 
 
@@ -265,4 +268,4 @@ def test_two_writers_take_turns_and_a_reader_never_waits(tmp_path: Path) -> None
         writer.join()
     reader.reload()
     assert sorted(ids(reader.arrivals(-1, 9).events)) == sorted(f"{n}{k}" for n in ("a", "b", "both") for k in range(5))
-    assert reader.watermark == len(set(reader._views()[0]["events"].commit)) == 10
+    assert reader.watermark == len(set(raw(reader).tables["events"]["commit"].to_pylist())) == 10

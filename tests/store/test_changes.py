@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from clinical_jepa.store.changed import new_rows
 from clinical_jepa.store.changes import COMMIT, NO_CHANGES, Changes
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.manifest import Manifest
-from clinical_jepa.store.seen import Seen
+from clinical_jepa.store.reader import Reader
 from clinical_jepa.store.segments import SCHEMAS, with_commit
 from tests.store import change_oracle as oracle
 from tests.store.builders import Row, batch, events, ids, linked, piece, put, stored, withdrawn
@@ -56,7 +57,8 @@ worlds = st.builds(
 
 def changes_of(world: World, commit: int = 1) -> Changes:
     whole = SourceBatch(events=NO_EVENTS, retractions=tuple(world.retractions), links=tuple(world.links))
-    tables = {kind: with_commit(table, commit) for kind, table in new_rows([whole], Seen().fresh).items()}
+    once = new_rows([whole], lambda _, ids: pl.Series(ids.to_pylist(), dtype=pl.String).is_first_distinct().to_list())
+    tables = {kind: with_commit(table, commit) for kind, table in once.items()}
     return Changes(retractions=tables["retractions"], links=tables["links"])
 
 
@@ -74,7 +76,8 @@ def in_memory(*parts: World) -> Store:
     store = Store(Path("nowhere"), Manifest(commit=len(parts)))
     empty = {kind: view(pa.schema([*SCHEMAS[kind], COMMIT]).empty_table(), changes) for kind in ("signals", "images")}
     views = {"events": view(rows, changes), **empty}
-    store._views = lambda: (views, store.watermark)  # type: ignore[method-assign]
+    reader = Reader(commit=store.watermark, views=views, changes=changes)
+    store._known = lambda _: reader  # type: ignore[method-assign]
     return store
 
 
@@ -190,7 +193,7 @@ def test_any_order_batching_restart_and_compaction_give_the_same_answers(world: 
             for until in (0, 2 * UNIT, 5 * UNIT, 8 * UNIT):
                 assert answer(reader, -1, until) == oracle.arrivals(world, -1, until)
         rest = store.rejections().num_rows
-        assert rest == len(store._views()[0]["events"].changes.owners.circular)
+        assert rest == len(store._known(store._manifest).changes.owners.circular)
 
 
 V1 = Row("a", 20, subject=1, fact="f", record="r")

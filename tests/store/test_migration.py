@@ -1,4 +1,4 @@
-"""A store of schema version 1, as an earlier program wrote it, opens, answers the same, and is of this version then."""
+"""A store of an older schema version, as an earlier program wrote it, opens, answers the same, and is of this version then."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from clinical_jepa.store.events import Store
 from tests.store.builders import Row, batch, ids, put
 
 VERSION_1 = Path(__file__).with_name("version_1.zip")
+VERSION_2 = Path(__file__).with_name("version_2.zip")
 
 
 @pytest.fixture
@@ -44,6 +45,26 @@ def test_a_store_of_version_1_answers_as_it_did(old: Path) -> None:
     put(store, batch(Row("a", 5, fact="f"), Row("d", 30)))
     store.compact()
     assert ids(Store.open(old).arrivals(BEGINNING, END).events) == ["b", "c", "d"]
+
+
+def test_a_store_of_version_2_answers_as_it_did(tmp_path: Path) -> None:
+    """Rows of every kind in three commits; a fact that moved from one subject to another, a withdrawal and a link."""
+    with zipfile.ZipFile(VERSION_2) as kept:
+        kept.extractall(tmp_path)
+    assert manifests.read_body(tmp_path)[0] == 2
+    Store.open(tmp_path)
+    assert manifests.read_body(tmp_path)[0] == manifests.SCHEMA_VERSION
+    for held_rows in (100, 0):  # one that fits into memory, one that does not
+        store = Store(tmp_path, manifests.read(tmp_path), held_rows)
+        assert [ids(store.history(who, as_of=10).events) for who in (1, 2, 3)] == [["a", "w"], ["m"], []]
+        assert [ids(store.history(who, as_of=25).events) for who in (1, 2, 3)] == [["b"], [], ["n"]]
+        assert (store.owner(2, 29), store.owner(2, 30)) == (2, 1)
+        assert (store.has_file("h1"), store.has_file("h2"), store.has_file("h3")) == (True, True, False)
+        found = store.arrivals(BEGINNING, END)
+        assert (found.signals.num_rows, found.images.num_rows) == (1, 1)
+        assert store.samples(found.signals["reference"][0].as_py()).tolist() == [1.0, 2.0]
+    again = put(store, batch(Row("a", 5, fact="f"), Row("n", 16, subject=3, fact="moves"), Row("d", 40)))
+    assert (again.events, again.duplicates) == (1, 2)
 
 
 def test_files_stay_as_they_are_and_their_bytes_are_known_from_then_on(old: Path) -> None:

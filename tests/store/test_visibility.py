@@ -17,6 +17,7 @@ from clinical_jepa.store.chains import extended, view
 from clinical_jepa.store.changes import COMMIT
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.manifest import Manifest
+from clinical_jepa.store.reader import Reader
 from clinical_jepa.store.segments import SCHEMAS
 from clinical_jepa.store.visible import View
 from tests.store import oracle
@@ -49,7 +50,8 @@ def in_memory(rows: list[Row], commits: list[int] | None = None) -> Store:
     store = Store(Path("nowhere"), Manifest(commit=max(commits or [0])))
     table = events(rows).append_column(COMMIT, pa.array(commits or [0] * len(rows), pa.int64()))
     views = {"events": view(table), "signals": _empty("signals"), "images": _empty("images")}
-    store._views = lambda: (views, store.watermark)  # type: ignore[method-assign]
+    reader = Reader(commit=store.watermark, views=views)
+    store._known = lambda _: reader  # type: ignore[method-assign]
     return store
 
 

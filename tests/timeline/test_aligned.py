@@ -127,7 +127,7 @@ def test_a_grid_begins_before_the_first_value_and_ends_with_the_last() -> None:
 
 def test_rows_that_are_not_by_subject_and_steps_of_nothing_are_refused() -> None:
     rows = tables([(1, HR, START, 70.0), (2, HR, START, 70.0)])
-    with pytest.raises(ValueError, match="sorted by subject"):
+    with pytest.raises(ValueError, match="in two places"):
         list(aligned([*rows, rows[0]], step=MINUTE, codes=[HR]))
     with pytest.raises(ValueError, match="at least 1"):
         list(aligned(rows, step=0, codes=[HR]))

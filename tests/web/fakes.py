@@ -129,7 +129,7 @@ class FakeStore:
             pa.array([code.startswith(tuple(prefixes)) for code in table["code"].to_pylist()], pa.bool_())
         )
 
-    def extents(self, as_of: int) -> Mapping[int, tuple[int, int]]:
+    def extents(self, as_of: int, since: int) -> Mapping[int, tuple[int, int]]:
         times: dict[int, list[int]] = {}
         for row in self.rows:
             if row["available_time"] <= as_of:

@@ -83,6 +83,18 @@ def test_a_configuration_file_says_which_store(store: Path, tmp_path: Path) -> N
     assert len(json.loads(typed("subjects", "--config", config, "--json").stdout)["subjects"]) == 1
 
 
+def test_a_compaction_tells_what_became_of_the_files_and_changes_no_answer(store: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more"
+    other.mkdir()
+    (other / "Patient.ndjson").write_text(patient("p2", "1990-01-01"))
+    assert typed("ingest", other, "--store", store, "--namespace", "elsewhere").exit_code == 0
+    before = typed("subjects", "--store", store, "--json").output
+    told = json.loads(typed("compact", "--store", store, "--json").output)
+    assert told["files_before"] > told["files"] == 1
+    assert told["rows"] > 2
+    assert typed("subjects", "--store", store, "--json").output == before
+
+
 def test_the_doctor_makes_nothing(store: Path) -> None:
     before = sorted(store.rglob("*"))
     rows = json.loads(typed("doctor", "--store", store, "--model", store / "none", "--json").stdout)

@@ -32,8 +32,10 @@ from clinical_jepa.records.instant import HOUR, MINUTE
 from clinical_jepa.store.chains import view
 from clinical_jepa.store.codecs import outcome_to_json
 from clinical_jepa.store.events import Store
+from clinical_jepa.store.large import Large
 from clinical_jepa.store.ledger import Ledger
-from clinical_jepa.store.visible import View
+from clinical_jepa.store.manifest import Manifest
+from clinical_jepa.store.reader import Reader, nothing
 
 _CONTROLS = 3  # cuts at which each seeded mistake is made
 _KNOWN_LEAST = 0.95  # of stored rows the truth must know so many for its check to mean something
@@ -79,13 +81,16 @@ class LeakageReport:
 class AsOfTime(Store):
     """A planted fault: to every read a row counts as known from the moment that it is about."""
 
-    _by_time: tuple[int, dict[str, View]] = 0, {}
+    _by_time: Reader = nothing()
 
-    def _views(self) -> tuple[dict[str, View], int]:
-        views, watermark = super()._views()
-        if self._by_time[0] != watermark:
-            self._by_time = watermark, {kind: view(_known_at_once(one.table)) for kind, one in views.items()}
-        return self._by_time[1], watermark
+    def _known(self, manifest: Manifest) -> Reader | Large:
+        known = super()._known(manifest)
+        assert isinstance(known, Reader), "the check reads stores that fit into memory"
+        if self._by_time.commit != known.commit:
+            self._by_time = replace(
+                known, views={kind: view(_known_at_once(one.table)) for kind, one in known.views.items()}
+            )
+        return self._by_time
 
 
 def _known_at_once(rows: pa.Table) -> pa.Table:

@@ -44,7 +44,7 @@ def store_of(rows: Raw, folder: Path) -> Store:
         (folder / "arrays" / path.name).symlink_to(path.resolve())
     segments = [write_segment(folder, kind, "rows", table) for kind, table in rows.tables.items() if table.num_rows]
     kept = manifests.read(rows.root)
-    manifests.write(folder, replace(kept, segments=tuple(segments)))
+    manifests.write(folder, replace(kept, segments=tuple(segments), index={}))
     return Store.open(folder)
 
 

@@ -27,7 +27,8 @@ from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.store.chains import view
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.ledger import Ledger
-from clinical_jepa.store.visible import View
+from clinical_jepa.store.manifest import Manifest
+from clinical_jepa.store.reader import Reader
 from tests.monitor.scenes import plain
 from tests.store.ticks import T0, abstention, alert, forecast, memory, message, tick, transition
 
@@ -68,13 +69,14 @@ def test_fewer_pairs_than_wanted_are_no_answer(ward: Path) -> None:
 
 def test_a_store_that_tells_of_rows_too_early_is_found(ward: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mistake is in the path that is checked, on both sides of the comparison, not in one of the controls."""
-    honest = Store._views
+    honest = Store._known
 
-    def early(store: Store) -> tuple[dict[str, View], int]:
-        views, watermark = honest(store)
-        return {kind: view(_known_at_once(one.table)) for kind, one in views.items()}, watermark
+    def early(store: Store, manifest: Manifest) -> Reader:
+        known = honest(store, manifest)
+        assert isinstance(known, Reader)
+        return replace(known, views={kind: view(_known_at_once(one.table)) for kind, one in known.views.items()})
 
-    monkeypatch.setattr(Store, "_views", early)
+    monkeypatch.setattr(Store, "_known", early)
     report = check_leakage(ward, pairs=10, cuts=3, seed=1)
     assert report.changed > 0
     assert not report.passed

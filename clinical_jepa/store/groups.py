@@ -1,0 +1,127 @@
+"""The subjects of a store that does not fit into memory, in closed groups that are read together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clinical_jepa.store.changes import Changes
+from clinical_jepa.store.manifest import Manifest
+from clinical_jepa.store.owners import joined
+from clinical_jepa.store.reach import Reach, reach
+from clinical_jepa.store.reader import Reader, followed, later_changes, nothing, reread
+from clinical_jepa.store.segments import SCHEMAS, TIMED, read_segments
+
+PART_ROWS = 500_000  # of a group: an eighth of a GB, twice as much while it is made
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Of one commit. What is asked about subjects is asked about the closed groups that they are of."""
+
+    root: Path
+    manifest: Manifest
+
+    @cached_property
+    def reach(self) -> Reach:
+        """Of all rows of the store."""
+        return reach(self.root, [one for one in self.manifest.segments if one.kind in TIMED])
+
+    @cached_property
+    def changes(self) -> Changes:
+        """All retractions and links."""
+        return later_changes(self.root, self.manifest, 0)
+
+    @cached_property
+    def kin(self) -> dict[int, frozenset[int]]:
+        """By subject, of those that are not alone: whoever was ever merged with it or shares a fact with it."""
+        shared = read_segments(self.root, "shared", self.manifest.of("shared"))
+        pairs = [*zip(shared["lower"].to_pylist(), shared["higher"].to_pylist(), strict=True)]
+        return joined([*pairs, *((link.absorbed, link.survivor) for link in self.changes.owners.links)])
+
+    def closed(self, subjects: Iterable[int]) -> np.ndarray:
+        """The subjects and all their kin, int64, ascending."""
+        found: set[int] = set()
+        for subject in subjects:
+            found |= self.kin.get(subject, {subject})
+        return np.array(sorted(found), np.int64)
+
+    def rows(self, subjects: np.ndarray) -> int:
+        """How many rows these subjects have."""
+        return int(self.reach.rows[np.isin(self.reach.subjects, subjects)].sum())
+
+    def of(self, subjects: Iterable[int]) -> Iterator[Reader]:
+        """Readers of these subjects and their kin, each of some ``PART_ROWS`` rows, one after the other."""
+        groups = list(self._parted(self.closed(subjects)))
+        return (self.read(group) for group in groups)
+
+    def read(self, group: np.ndarray, known: Reader | None = None) -> Reader:
+        """A reader of one closed group, from ``known`` (of an earlier commit) on."""
+        begin = known or nothing(group)
+        return reread(self.root, self.manifest, lambda manifest: followed(self.root, manifest, begin))
+
+    def every(self) -> Iterator[Reader]:
+        """Readers of all subjects."""
+        return self.of(self.reach.subjects.tolist())
+
+    def arriving(self, since: int, until: int) -> np.ndarray:
+        """The subjects whom something may have come to in ``(since, until]``, and their kin."""
+        links = [link.absorbed for link in self.changes.owners.links if since < link.available <= until]
+        return self.closed([*self.reach.within(since, until).tolist(), *links])
+
+    def withdrawn(self, since: int, until: int) -> np.ndarray:
+        """The subjects of whom a record was withdrawn in ``(since, until]``, and their kin."""
+        at = self.changes.retractions["available_time"].cast(pa.int64()).to_numpy()
+        return self.closed(
+            self._said(self.changes.retractions["record_id"].filter(pa.array((at > since) & (at <= until))))
+        )
+
+    def touched(self, after: int) -> np.ndarray:
+        """The subjects about whom later commits said anything, and their kin."""
+        fresh = later_changes(self.root, self.manifest, after)
+        later = [
+            read_segments(self.root, kind, self.manifest.of(kind, after=after), after=after, columns=["subject_id"])
+            for kind in TIMED
+        ]
+        subjects = [one for table in later for one in table["subject_id"].unique().to_pylist()]
+        shared = read_segments(self.root, "shared", self.manifest.of("shared", after=after), after=after)
+        links = fresh.links["absorbed"].to_pylist()
+        return self.closed(
+            [*subjects, *links, *shared["lower"].to_pylist(), *self._said(fresh.retractions["record_id"])]
+        )
+
+    def _said(self, records: pa.ChunkedArray) -> set[int]:
+        """The subjects of whom these records said something: a pass over the store, where there are any."""
+        found: set[int] = set()
+        if len(records):
+            where = pc.field("record_id").isin(records.combine_chunks())
+            for kind in TIMED:
+                if "record_id" in SCHEMAS[kind].names:
+                    for segment in self.manifest.of(kind):
+                        rows = read_segments(self.root, kind, [segment], columns=["subject_id"], where=where)
+                        found |= set(rows["subject_id"].unique().to_pylist())
+        return found
+
+    def _parted(self, subjects: np.ndarray) -> Iterator[np.ndarray]:
+        """Closed subjects in closed groups, in ascending order of the first of each."""
+        rows = dict(zip(self.reach.subjects.tolist(), self.reach.rows.tolist(), strict=True))
+        group: set[int] = set()
+        size, done = 0, set[int]()
+        for subject in subjects.tolist():
+            if subject in done:
+                continue
+            mine = self.kin.get(subject, frozenset({subject}))
+            done |= mine if len(mine) > 1 else set()
+            group |= mine
+            size += sum(rows.get(one, 0) for one in mine)
+            if size >= PART_ROWS:
+                yield np.array(sorted(group), np.int64)
+                group, size = set(), 0
+        if group:
+            yield np.array(sorted(group), np.int64)
