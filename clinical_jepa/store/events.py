@@ -29,7 +29,6 @@ from clinical_jepa.store import arrays, census, quarantine, writing
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.census import Feed
 from clinical_jepa.store.crosswalk import Crosswalk, crosswalk
-from clinical_jepa.store.files import sweep
 from clinical_jepa.store.groups import Groups
 from clinical_jepa.store.large import Large
 from clinical_jepa.store.locks import writer_lock
@@ -53,6 +52,7 @@ class Store:
         self._manifest = manifest
         self._reader: Reader | Large = nothing()
         self._units: tuple[int, set[str]] = 0, set()
+        self._digests: tuple[int, dict[str, str]] = 0, {}
         self._people: tuple[int, Crosswalk] | None = None
         self._guard = threading.RLock()
 
@@ -125,17 +125,15 @@ class Store:
         with self._guard:
             commit, known = self._units
             if commit != self.watermark:
-                later = self._read(
-                    lambda now: read_segments(self.path, "units", now.of("units", after=commit), after=commit)
-                )
-                self._units = self.watermark, known | set(later["unit"].to_pylist())
+                later = self._later("units", commit)["unit"].to_pylist()
+                self._units = self.watermark, known | set(later)
             return file_hash in self._units[1]
 
     def compact(self) -> None:
         """Merges files, and lays the rows by subject. No answer changes, whatever instant it is as of."""
         with self._guard, writer_lock(self.path):
             self._manifest = writing.compact(self.path, manifests.read(self.path))
-            sweep(self.path, writing.FOLDERS, self._manifest.names())
+            writing.clean(self.path, self._manifest)
 
     def drop_rejection(self, rejection_id: str) -> None:
         """Forgets one refusal; ``BadRequest`` where there is none of this id."""
@@ -177,7 +175,13 @@ class Store:
 
     def samples(self, reference: str) -> np.ndarray:
         """The float32 array of a reference, read-only, mapped from disk."""
-        return arrays.samples(self.path, reference, self._manifest.arrays)
+        with self._guard:
+            commit, known = self._digests
+            if commit != self.watermark:
+                later = self._later("digests", commit)
+                known = known | dict(zip(later["name"].to_pylist(), later["digest"].to_pylist(), strict=True))
+                self._digests = self.watermark, known
+        return arrays.samples(self.path, reference, known)
 
     def subjects(self, as_of: int) -> pa.Table:
         """A row per subject seen as of then: identifier, rows of each kind, and first and last available time."""
@@ -243,6 +247,10 @@ class Store:
                 rows = self._read(lambda manifest: read_segments(self.path, "crosswalk", manifest.of("crosswalk")))
                 self._people = self.watermark, crosswalk(rows)
             return self._people[1]
+
+    def _later(self, kind: str, commit: int) -> pa.Table:
+        """The rows of a kind that later commits brought."""
+        return self._read(lambda now: read_segments(self.path, kind, now.of(kind, after=commit), after=commit))
 
     def _read(self, read: Callable[[Manifest], Result]) -> Result:
         return reread(self.path, self._manifest, read)

@@ -45,12 +45,11 @@ class Manifest:
     commit: int = 0
     clock: int | None = None
     segments: tuple[Segment, ...] = ()
-    arrays: Mapping[str, str] = field(default_factory=dict)  # "arrays/00000005.npy" and the digest of its bytes
     index: Mapping[str, str] = field(default_factory=dict)  # "index/00000005.npy" and the digest of its bytes
 
     def names(self) -> set[str]:
-        """Every file that belongs to the store."""
-        return {segment.name for segment in self.segments} | set(self.arrays) | set(self.index)
+        """Every file that belongs to the store, but for arrays: those are in its ``digests``."""
+        return {segment.name for segment in self.segments} | set(self.index)
 
     def rows(self, kinds: Iterable[str]) -> int:
         """How many rows of these kinds there are."""

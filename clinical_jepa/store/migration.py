@@ -24,7 +24,7 @@ from clinical_jepa.store.files import digest, sync_folder
 from clinical_jepa.store.index import Index, Keys
 from clinical_jepa.store.locks import writer_lock
 from clinical_jepa.store.manifest import SCHEMA_VERSION, Manifest, Segment
-from clinical_jepa.store.segments import SHARED, TIMED, UNITS, read_segments, with_commit, write_segment
+from clinical_jepa.store.segments import DIGESTS, SHARED, TIMED, UNITS, read_segments, with_commit, write_segment
 
 
 def migrate(root: Path) -> bool:
@@ -60,7 +60,7 @@ def _second(root: Path, body: dict[str, Any]) -> dict[str, Any]:
 def _indexed(root: Path, body: dict[str, Any]) -> Manifest:
     """The manifest of version 3: every row is read once for the index."""
     segments = tuple(Segment(**one) for one in body["segments"])
-    after = Manifest(commit=body["commit"], clock=body["clock"], segments=(), arrays=body["arrays"])
+    after = Manifest(commit=body["commit"], clock=body["clock"], segments=())
     pairs = [np.zeros((0, 2), np.int64)]
     for number, old in enumerate(segments):
         segment = old
@@ -75,6 +75,7 @@ def _indexed(root: Path, body: dict[str, Any]) -> Manifest:
     said = {
         "shared": pa.table(list(np.unique(np.concatenate(pairs), axis=0).T), SHARED),
         "units": pa.table([body["files"]], UNITS),
+        "digests": pa.table([list(body["arrays"]), list(body["arrays"].values())], DIGESTS),
     }
     new = [
         write_segment(root, kind, f"{after.commit:08d}v", with_commit(table, after.commit))

@@ -22,7 +22,7 @@ from clinical_jepa.store.crosswalk import Crosswalk
 from clinical_jepa.store.files import digest
 from clinical_jepa.store.index import Index, Keys
 from clinical_jepa.store.manifest import Manifest, Segment
-from clinical_jepa.store.segments import SHARED, TIMED, UNITS, read_segments, with_commit, write_segment
+from clinical_jepa.store.segments import DIGESTS, SHARED, TIMED, UNITS, read_segments, with_commit, write_segment
 
 Prepare = Callable[[np.ndarray, tuple[float, float] | None], np.ndarray]
 PART_ROWS = 500_000
@@ -79,9 +79,13 @@ class Work:
         """The number that its rows carry."""
         return self.known.manifest.commit + 1
 
-    def note_unit(self, content: str) -> None:
-        """Says that a unit of this content hash was ingested."""
-        self._put({"units": pa.table([[content]], UNITS)}, f"{self.commit:08d}")
+    def note(self, content: str | None) -> None:
+        """Says last which arrays there are, and that a unit of this content hash was ingested."""
+        said = {
+            "digests": pa.table([list(self.arrays), list(self.arrays.values())], DIGESTS),
+            "units": pa.table([[] if content is None else [content]], UNITS),
+        }
+        self._put(said, f"{self.commit:08d}")
 
     def write(self, batches: Sequence[SourceBatch], number: int) -> None:
         """One part. The clock is read last, so that hardly any time lies between it and the commit of a live part."""

@@ -25,6 +25,9 @@ SHARED = pa.schema(  # one fact is said of both subjects, in versions of it: the
     [pa.field("lower", pa.int64(), nullable=False), pa.field("higher", pa.int64(), nullable=False)]
 )
 UNITS = pa.schema([pa.field("unit", pa.string(), nullable=False)])  # content hashes of what was ingested
+DIGESTS = pa.schema(  # of the bytes of "arrays/00000005.npy": they are as many as commits that brought samples
+    [pa.field("name", pa.string(), nullable=False), pa.field("digest", pa.string(), nullable=False)]
+)
 SCHEMAS = {
     "events": EVENTS,
     "signals": SIGNALS,
@@ -35,6 +38,7 @@ SCHEMAS = {
     "quarantine": REJECTIONS,
     "crosswalk": CROSSWALK,
     "units": UNITS,
+    "digests": DIGESTS,
 }
 TIMED = ("events", "signals", "images")
 GROUP_ROWS = 16_384  # of a row group: what a reader of one subject reads at least

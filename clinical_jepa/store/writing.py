@@ -13,7 +13,7 @@ from clinical_jepa.store.crash_points import reached
 from clinical_jepa.store.files import sweep, sync_folder
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.parts import Work
-from clinical_jepa.store.segments import SCHEMAS
+from clinical_jepa.store.segments import SCHEMAS, read_segments
 
 FOLDERS = (*SCHEMAS, "arrays", index.FOLDER)
 
@@ -25,11 +25,10 @@ def commit(work: Work, parts: Iterable[Sequence[SourceBatch]], *, file_hash: str
     writer.
     """
     manifest, root = work.known.manifest, work.known.root
-    sweep(root, FOLDERS, manifest.names())
+    clean(root, manifest)
     for number, part in enumerate(parts):
         work.write(part, number)
-    if file_hash is not None:
-        work.note_unit(file_hash)
+    work.note(file_hash)
     if not work.segments:
         return manifest
     clocks = [clock for clock in (manifest.clock, work.clock) if clock is not None]
@@ -38,10 +37,15 @@ def commit(work: Work, parts: Iterable[Sequence[SourceBatch]], *, file_hash: str
         commit=work.commit,
         clock=max(clocks, default=None),
         segments=(*manifest.segments, *work.segments),
-        arrays={**manifest.arrays, **work.arrays},
         index={**manifest.index, **work.index},
     )
     return publish(root, after)
+
+
+def clean(root: Path, manifest: Manifest) -> None:
+    """Removes what does not belong to the store: left by a kill, or merged. Under the writer's lock."""
+    arrays = read_segments(root, "digests", manifest.of("digests"), columns=["name"])
+    sweep(root, FOLDERS, manifest.names() | set(arrays["name"].to_pylist()))
 
 
 def publish(root: Path, after: Manifest) -> Manifest:
