@@ -14,7 +14,7 @@ from clinical_jepa.forecast.alert_counting import Burden
 def forest(board: Leaderboard) -> str:
     """AUROC and AUPRC of every row with its interval; ours in blue."""
     with drawing.look():
-        figure = drawing.canvas(8.6, 0.8 + 0.3 * len(board.rows))
+        figure = drawing.canvas(10.4, 0.8 + 0.3 * len(board.rows))
         left, right = figure.subplots(1, 2, sharey=True)
         rows = board.rows[::-1]
         for axes, metric in ((left, "auroc"), (right, "auprc")):
@@ -70,7 +70,7 @@ def lead_times(burden: Burden) -> str:
 def known_when(known: KnownWhen) -> str:
     """A line from when each item was true to when it could be known; what lay ahead at ``as_of`` is orange."""
     with drawing.look():
-        figure = drawing.canvas(8.6, 0.9 + 0.42 * len(known.lanes))
+        figure = drawing.canvas(10.4, 0.9 + 0.42 * len(known.lanes))
         axes = figure.subplots()
         cut = drawing.times([known.as_of])[0]
         for place, lane in enumerate(reversed(known.lanes)):

@@ -25,7 +25,7 @@ def timeline(story: Story) -> str:
     lanes = [(rows, colour) for rows, colour in ((story.treatments, GREEN), (_results(story), VIOLET)) if rows]
     heights = [1.0] * len(story.vitals) + [1.3] + [0.2 + 0.2 * len(rows) for rows, _ in lanes]
     with drawing.look():
-        figure = drawing.canvas(8.6, 1.25 * sum(heights) + 0.4)
+        figure = drawing.canvas(10.4, 1.25 * sum(heights) + 0.4)
         stack = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
         for axes, trace in zip(stack, story.vitals, strict=False):
             _vital(axes, trace, story)

@@ -139,6 +139,16 @@ def test_every_section_is_there(page):
     assert "first reason: Lactate" in page
 
 
+def test_the_letters_of_figures_are_about_as_large_as_those_of_the_page(page):
+    """Figures are stretched to the page's width, their letters with them: 15 px is the page's own size."""
+    wide, paired = (16 * float(rem) for rem in re.findall(r"svg {[^}]* max-width: ([0-9.]+)rem", page)[:2])
+    natural = [float(points) * 96 / 72 for points in re.findall(r'<svg[^>]* width="([0-9.]+)pt"', page)]
+    letters = 9.0 * 96 / 72
+    stretched = [letters * (wide if width > 700 else paired) / width for width in natural if width > 300]
+    assert len(stretched) == 6  # all but the radiograph
+    assert max(stretched) <= 15.0
+
+
 def test_figures_are_well_formed_follow_the_page_and_keep_their_ids_apart(page):
     found = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
     ids: list[str] = []
