@@ -27,6 +27,8 @@ TIMEOUT_S = 60.0
 MEMORY_BYTES = 4 << 30
 _THREADS = "OPJ_NUM_THREADS"  # what OpenJPEG reads: JPEG 2000 decodes on so many threads
 _THREADS_MAX = 8  # each takes address space, of which the child may have ``MEMORY_BYTES``
+# glibc keeps buffers as large as frames and gives them out again, where it would ask the system for every page anew
+_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 # no secrets
 _PASSED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", _THREADS)
 
@@ -88,7 +90,7 @@ class DecoderProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={_THREADS: str(_threads()), **environment, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            env={_THREADS: str(_threads()), **environment, **_KEPT, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
             pass_fds=(self._descriptor,),
         )
         return self._child
