@@ -35,7 +35,10 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class SignalPiece:
-    """At most 60 s of one channel; ``samples`` are float32 physical values, NaN where nothing was recorded."""
+    """At most 60 s of one channel; ``samples`` are float32 physical values, NaN where nothing was recorded.
+
+    Pieces with one ``version_id`` are one version of the waveform ``fact_id``; without them a piece is a fact of its own.
+    """
 
     subject_id: int
     channel: str
@@ -49,6 +52,10 @@ class SignalPiece:
     samples: np.ndarray
     source: str
     event_id: str
+    fact_id: str | None = None
+    version_id: str | None = None
+    status: str | None = "final"
+    record_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +74,14 @@ class ImageItem:
     event_id: str
     fact_id: str
     status: str = "final"
+    record_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retraction:
     """From ``available_time`` on, nothing holds that the source's record said by then (deleted, or emptied as an error).
 
-    ``record_id`` is that of the record's EVENTS rows: ``content_id(source, record)``.
+    ``record_id`` is that of the record's rows, of whatever kind they are: ``content_id(source, record)``.
     """
 
     record_id: str

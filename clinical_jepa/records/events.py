@@ -6,6 +6,9 @@ it usable at the bedside: when each row could be known, on what basis, and which
 Revisions: rows with one ``fact_id`` are versions of one fact; the newest visible one (largest
 ``(available_time, event_id)``) is the truth as of then. ``event_id`` is a hash of the fact and its content, so the same
 row twice is one row, and a changed row is a new version. Nothing is ever edited.
+
+A recorded waveform is one fact, and a version of it is several rows, its pieces, which share a ``version_id``: the next version
+takes the place of all of them (docs/decisions/0006-versions-of-waveforms.md).
 """
 
 from __future__ import annotations
@@ -49,6 +52,10 @@ SIGNALS = pa.schema(
         pa.field("reference", pa.string(), nullable=False),  # "arrays/<name>.npy#<first>:<count>"
         pa.field("source", pa.string(), nullable=False),
         pa.field("event_id", pa.string(), nullable=False),
+        pa.field("fact_id", pa.string()),  # of the recorded waveform; null: the piece is a fact of its own
+        pa.field("version_id", pa.string()),  # shared by the pieces of one version; null: a version of its own
+        pa.field("status", pa.string()),  # one of STATUSES; null: final
+        pa.field("record_id", pa.string()),
     ]
 )
 
@@ -70,6 +77,7 @@ IMAGES = pa.schema(
         pa.field("event_id", pa.string(), nullable=False),
         pa.field("fact_id", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),
+        pa.field("record_id", pa.string()),
     ]
 )
 

@@ -43,11 +43,11 @@ class Beginnings:
             self._least("fact", events.filter(pc.invert(static)), "time")
             self._least("known", events, "available_time")
             facts = self.earliest["fact"]
-            of_items = [(one.subject_id, one.time) for one in batch.signals] + [
-                (one.subject_id, one.time) for one in batch.images
-            ]
-            for subject, time in of_items:
-                facts[subject] = min(time, facts.get(subject, _NEVER))
+            items: tuple[SignalPiece | ImageItem, ...] = (*batch.signals, *batch.images)
+            for one in items:
+                facts[one.subject_id] = min(one.time, facts.get(one.subject_id, _NEVER))
+                if one.record_id is not None:
+                    self.records[one.record_id] = one.subject_id
             for link in batch.links:
                 both = self.person.get(link.absorbed, {link.absorbed}) | self.person.get(link.survivor, {link.survivor})
                 self.person.update(dict.fromkeys(both, both))
@@ -77,7 +77,7 @@ def stitched(batch: SourceBatch, beginnings: Beginnings) -> SourceBatch:
     return replace(
         batch,
         events=_events(batch.events, beginnings),
-        signals=tuple(_moved(piece, beginnings) for piece in batch.signals),
+        signals=tuple(_piece(piece, beginnings) for piece in batch.signals),
         images=tuple(
             replace(_moved(image, beginnings), fact_id=_id(image.fact_id, beginnings)) for image in batch.images
         ),
@@ -125,6 +125,11 @@ def _moved(item: Item, beginnings: Beginnings) -> Item:
         source=f"stitched:{item.source}",
         event_id=_id(item.event_id, beginnings),
     )
+
+
+def _piece(piece: SignalPiece, beginnings: Beginnings) -> SignalPiece:
+    fact, version = (None if one is None else _id(one, beginnings) for one in (piece.fact_id, piece.version_id))
+    return replace(_moved(piece, beginnings), fact_id=fact, version_id=version)
 
 
 def _id(original: str, beginnings: Beginnings) -> str:

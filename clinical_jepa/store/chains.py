@@ -1,7 +1,8 @@
 """How a view is made: rows in order, moved to whom they belong, hidden when something takes their place.
 
-A row ends at the next version of its fact or when its record is withdrawn, whichever is first. While it is seen, every move
-of its subject ends it there and says it again under the new owner, available at the move, as a further version.
+A row ends at the next version of its fact (``versions``) or when its record is withdrawn, whichever is first. While it is
+seen, every move of its subject ends it there and says it again under the new owner, available at the move, as a further
+version.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from clinical_jepa.records.events import RETRACTED
 from clinical_jepa.store.changes import NEVER, NO_CHANGES, Changes, withdrawals
 from clinical_jepa.store.moving import Moved, moved, unmoved
+from clinical_jepa.store.versions import facts, follow, shared
 from clinical_jepa.store.visible import ALWAYS_HIDDEN, Ended, View
 
 _CHUNKS = 32  # of a table that grows: then it is copied into one
@@ -52,7 +54,8 @@ def extended(known: View, rows: pa.Table, changes: Changes = NO_CHANGES, fresh: 
         return known
     newest = int(known.available[-1]) if known.available.size else ALWAYS_HIDDEN
     new = view(rows, changes)
-    if fresh.links.num_rows or withdrawn <= newest or (rows.num_rows and new.available[0] <= newest):
+    late = withdrawn <= newest or (rows.num_rows and new.available[0] <= newest)
+    if fresh.links.num_rows or late or shared(known.table, rows):
         return view(pa.concat_tables([unmoved(known.rows_as_kept()), rows]), changes)
     return _joined(known, new, changes)
 
@@ -73,7 +76,7 @@ def _joined(known: View, new: View, changes: Changes) -> View:
     if again.size:
         retracted = hidden_from == ALWAYS_HIDDEN
         places = np.append(again, np.arange(size, available.size))
-        _follow(rows.table, available, places, hidden_from, previous)
+        follow(rows.table, available, places, hidden_from, previous)
         hidden_from[retracted] = ALWAYS_HIDDEN
     ended = _ended(known.table, known.available, hidden_from[:size], changes.after(int(newest)))
     ended = settled.and_(ended).and_(new.ended.shifted(size))
@@ -83,10 +86,10 @@ def _joined(known: View, new: View, changes: Changes) -> View:
 
 def _again(known: pa.Table, new: pa.Table) -> np.ndarray:
     """Places of the known rows of which ``new`` holds a further version."""
-    if "fact_id" not in known.column_names or not new.num_rows:
+    if "fact_id" not in known.column_names or new["fact_id"].null_count == new.num_rows:
         return np.zeros(0, np.int64)
-    facts = pl.Series(pl.from_arrow(new["fact_id"])).unique()
-    return np.flatnonzero(pl.Series(pl.from_arrow(known["fact_id"])).is_in(facts.implode()).to_numpy())
+    said = pl.Series(pl.from_arrow(new["fact_id"])).drop_nulls().unique()
+    return np.flatnonzero(pl.Series(pl.from_arrow(known["fact_id"])).is_in(said.implode()).fill_null(False).to_numpy())
 
 
 def in_order(table: pa.Table) -> pa.Table:
@@ -127,10 +130,9 @@ def _chain(table: pa.Table, changes: Changes, *, again: bool) -> _Chain:
     """Of rows in order; ``again``: one row may stand in several places, as versions of itself."""
     available = _available(table)
     hidden_from, previous = np.full(available.size, NEVER), np.full(available.size, -1)
-    key = "fact_id" if "fact_id" in table.column_names else "event_id"  # a piece of a signal has one version
-    if again or key == "fact_id":
-        facts = pl.Series(pl.from_arrow(table[key]), dtype=pl.String).hash()  # a chance agreement costs a look, no more
-        _follow(table, available, np.flatnonzero(facts.is_duplicated().to_numpy()), hidden_from, previous)
+    if again or "fact_id" in table.column_names:
+        same = facts(table).hash().is_duplicated()  # a chance agreement costs a look, no more
+        follow(table, available, np.flatnonzero(same.to_numpy()), hidden_from, previous)
     if "status" in table.column_names:
         hidden_from[pc.is_in(table["status"], pa.array(RETRACTED)).to_numpy()] = ALWAYS_HIDDEN
     ended = _ended(table, available, hidden_from, changes)
@@ -143,27 +145,6 @@ def _ended(table: pa.Table, available: np.ndarray, hidden_from: np.ndarray, chan
     places, instants, commits = withdrawals(table, available, changes)
     first = instants < hidden_from[places]
     return Ended.of(places[first], instants[first], commits[first])
-
-
-def _follow(
-    table: pa.Table, available: np.ndarray, places: np.ndarray, hidden_from: np.ndarray, previous: np.ndarray
-) -> None:
-    """Writes into the last two, for the rows at ``places`` (all versions of some facts), what follows what."""
-    key = "fact_id" if "fact_id" in table.column_names else "event_id"
-    rows = table.select(["event_id", *{key} - {"event_id"}]).take(places)
-    versions = pl.DataFrame(
-        {
-            "fact": pl.from_arrow(rows[key]),
-            "available": available[places],
-            "id": pl.from_arrow(rows["event_id"]),
-            "place": places,
-        }
-    ).sort("fact", "available", "id")
-    same = (versions["fact"] == versions["fact"].shift(-1)).fill_null(False).to_numpy()[:-1]
-    ordered = versions["place"].to_numpy()
-    older, newer = ordered[:-1][same], ordered[1:][same]
-    hidden_from[older] = available[newer]
-    previous[newer] = older
 
 
 def _grouped(rows: Moved, available: np.ndarray, chain: _Chain, changes: Changes) -> View:

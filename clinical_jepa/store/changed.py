@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from clinical_jepa.records.batch import Retraction, SourceBatch, SubjectLink
 from clinical_jepa.records.events import LINKS, RETRACTIONS
+from clinical_jepa.store.versions import begun, several, turns
 from clinical_jepa.vocabulary.identity import content_id
 
 
@@ -36,20 +37,33 @@ def _rows(changes: Sequence[Retraction] | Sequence[SubjectLink], schema: pa.Sche
     return pa.Table.from_pylist(rows, schema)
 
 
-def in_turn(events: pa.Table, retractions: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``(places, turns, turns of retractions)``: in one commit, who acts after whom in the words of their source.
+def in_turn(
+    tables: Mapping[str, pa.Table], retractions: pa.Table
+) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], np.ndarray]:
+    """``({kind: (places, turns)}, turns of retractions)``: in one commit, who acts after whom in the words of their source.
 
-    ``places`` are the events of records that are withdrawn in this commit, and other versions of their facts. A record that
-    was withdrawn and said again at one instant is said again after it.
+    ``places`` are the rows of records that are withdrawn in this commit, and other versions of their facts. A record that
+    was withdrawn and said again at one instant is said again after it. Pieces of one version have one turn.
     """
-    withdrawn = pc.is_in(events["record_id"], value_set=retractions["record_id"].combine_chunks())
-    facts = pc.unique(events["fact_id"].filter(withdrawn))
-    places = np.flatnonzero(pc.or_(withdrawn, pc.is_in(events["fact_id"], value_set=facts)).to_numpy())
-    claims = [retractions["available_time"].cast(pa.int64()).to_numpy()]
-    claims.append(events["available_time"].cast(pa.int64()).to_numpy()[places])
-    turns = np.empty(sum(claim.size for claim in claims), np.int64)
-    turns[np.argsort(np.concatenate(claims), kind="stable")] = np.arange(turns.size)  # retractions come first at a tie
-    return places, turns[claims[0].size :], turns[: claims[0].size]
+    withdrawn = retractions["available_time"].cast(pa.int64()).to_numpy()
+    claims = [pl.DataFrame({"claim": withdrawn, "order": np.full(withdrawn.size, -1)})]
+    places = {kind: _concerned(table, retractions) for kind, table in tables.items()}
+    for kind, table in tables.items():
+        at = np.asarray(table["available_time"].cast(pa.int64()).to_numpy())
+        order = turns(table, at) if several(table) else np.arange(at.size)
+        claims.append(pl.DataFrame({"claim": begun(table, at)[places[kind]], "order": order[places[kind]]}))
+    ranks = (
+        pl.concat(claims).select(turn=pl.struct("claim", "order").rank("dense").cast(pl.Int64) - 1)["turn"].to_numpy()
+    )
+    parts = np.split(ranks, np.cumsum([one.height for one in claims])[:-1])
+    return {kind: (places[kind], mine) for kind, mine in zip(tables, parts[1:], strict=True)}, parts[0]
+
+
+def _concerned(table: pa.Table, retractions: pa.Table) -> np.ndarray:
+    """Places of the rows of withdrawn records, and of other versions of their facts."""
+    withdrawn = pc.is_in(table["record_id"], value_set=retractions["record_id"].combine_chunks())
+    facts = pc.drop_null(pc.unique(table["fact_id"].filter(withdrawn)))
+    return np.flatnonzero(pc.or_(withdrawn, pc.is_in(table["fact_id"], value_set=facts)).to_numpy())
 
 
 def link_turns(links: pa.Table) -> np.ndarray:

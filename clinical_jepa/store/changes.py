@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from clinical_jepa.records.events import LINKS, RETRACTIONS
 from clinical_jepa.store.owners import Link, Owners, owners
+from clinical_jepa.store.versions import begun
 
 COMMIT = pa.field("commit", pa.int64(), nullable=False)
 NEVER = np.iinfo(np.int64).max
@@ -84,7 +85,10 @@ NO_CHANGES = Changes()
 
 
 def withdrawals(table: pa.Table, available: np.ndarray, changes: Changes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``(places, instants, commits)`` of the rows whose record was withdrawn later: the first instant after ``available``."""
+    """``(places, instants, commits)`` of the rows whose record was withdrawn later: the first instant after ``available``.
+
+    A version of several rows is withdrawn whole: what of it could be known later only is never seen.
+    """
     none = np.zeros(0, np.int64)
     if "record_id" not in table.column_names or not changes.retractions.num_rows:
         return none, none, none
@@ -97,7 +101,8 @@ def withdrawals(table: pa.Table, available: np.ndarray, changes: Changes) -> tup
     ).sort("at", "commit")
     records = pl.Series(pl.from_arrow(table["record_id"]), dtype=pl.String)
     places = np.flatnonzero(records.is_in(withdrawn["record"].unique().implode()).fill_null(False).to_numpy())
-    rows = pl.DataFrame({"record": records.gather(places), "place": places, "after": available[places] + 1})
+    after = begun(table.take(pa.array(places)), available[places]) + 1
+    rows = pl.DataFrame({"record": records.gather(places), "place": places, "after": after})
     withdrawn = withdrawn.unique(["record", "at"], keep="first", maintain_order=True)
     found = rows.sort("after").join_asof(
         withdrawn, left_on="after", right_on="at", by="record", strategy="forward", check_sortedness=False

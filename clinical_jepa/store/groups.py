@@ -16,7 +16,7 @@ from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.owners import joined
 from clinical_jepa.store.reach import Reach, reach
 from clinical_jepa.store.reader import Reader, followed, later_changes, nothing, reread
-from clinical_jepa.store.segments import SCHEMAS, TIMED, read_segments
+from clinical_jepa.store.segments import TIMED, read_segments
 
 PART_ROWS = 500_000  # of a group: an eighth of a GB, twice as much while it is made
 
@@ -100,12 +100,11 @@ class Groups:
         """The subjects of whom these records said something: a pass over the store, where there are any."""
         found: set[int] = set()
         if len(records):
-            where = pc.field("record_id").isin(records.combine_chunks())
             for kind in TIMED:
-                if "record_id" in SCHEMAS[kind].names:
-                    for segment in self.manifest.of(kind):
-                        rows = read_segments(self.root, kind, [segment], columns=["subject_id"], where=where)
-                        found |= set(rows["subject_id"].unique().to_pylist())
+                for segment in self.manifest.of(kind):
+                    rows = read_segments(self.root, kind, [segment], columns=["subject_id", "record_id"])
+                    said = pc.is_in(rows["record_id"], value_set=records.combine_chunks())
+                    found |= set(rows["subject_id"].filter(said).unique().to_pylist())
         return found
 
     def _parted(self, subjects: np.ndarray) -> Iterator[np.ndarray]:

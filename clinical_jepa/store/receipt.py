@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,8 +18,10 @@ from clinical_jepa.records.batch import Identity, ImageItem, Rejection, SignalPi
 from clinical_jepa.records.events import CROSSWALK, IMAGES, REJECTIONS, SIGNALS
 from clinical_jepa.records.instant import SECOND
 from clinical_jepa.store import changed
+from clinical_jepa.store.versions import turns
 from clinical_jepa.vocabulary.identity import content_id
 
+TIMED = ("events", "signals", "images")  # kinds whose rows are versions of facts, of records that may be withdrawn
 REPORTED = ("issued", "last-updated")  # bases that are a claim of the source about when it reported
 
 
@@ -39,13 +40,14 @@ def stamped_all(tables: Mapping[str, pa.Table], receipt: int | None) -> dict[str
     """Every kind of row of one commit; what was withdrawn in it keeps its source's order with that."""
     if receipt is None:
         return dict(tables)
-    events, retractions, links = tables["events"], tables["retractions"], tables["links"]
+    retractions, links = tables["retractions"], tables["links"]
     found = {kind: stamped(table, receipt) for kind, table in tables.items()}
     if retractions.num_rows:
-        places, turns, own = changed.in_turn(events, retractions)
-        available = found["events"]["available_time"].cast(pa.int64()).to_numpy().copy()
-        available[places] = receipt + turns
-        found["events"] = _replaced(found["events"], "available_time", available)
+        told, own = changed.in_turn({kind: tables[kind] for kind in TIMED}, retractions)
+        for kind, (places, turn) in told.items():
+            available = found[kind]["available_time"].cast(pa.int64()).to_numpy().copy()
+            available[places] = receipt + turn
+            found[kind] = _replaced(found[kind], "available_time", available)
         found["retractions"] = _replaced(found["retractions"], "available_time", receipt + own)
     if links.num_rows:
         found["links"] = _replaced(found["links"], "available_time", receipt + changed.link_turns(links))
@@ -60,10 +62,7 @@ def newest_stamp(tables: Sequence[pa.Table]) -> int | None:
 
 def _version_order(table: pa.Table, claimed: np.ndarray) -> np.ndarray:
     """0 for the first reported version of its fact in this table, 1 for the next, …"""
-    if "fact_id" not in table.column_names:
-        return np.zeros(table.num_rows, np.int64)
-    frame = pl.DataFrame({"fact": pl.from_arrow(table["fact_id"]), "claimed": claimed})
-    return frame.select(pl.col("claimed").rank("ordinal").over("fact").cast(pl.Int64) - 1)["claimed"].to_numpy()
+    return turns(table, claimed) if "fact_id" in table.column_names else np.zeros(table.num_rows, np.int64)
 
 
 def _replaced(table: pa.Table, column: str, values: np.ndarray) -> pa.Table:

@@ -116,6 +116,27 @@ def test_signals_and_images_move_with_their_subject() -> None:
     assert moved.signals[0].source == "stitched:wfdb"
 
 
+def test_the_pieces_of_a_waveform_stay_one_version_and_its_withdrawal_moves_with_them() -> None:
+    from dataclasses import replace
+
+    from clinical_jepa.records.batch import Retraction
+    from tests.store.builders import piece
+
+    said = {"fact_id": "f", "version_id": "v", "record_id": "r"}
+    pieces = [replace(piece(name, [1.0], time=at * HOUR, subject=7), **said) for name, at in (("a", 5), ("b", 6))]
+    own = piece("c", [1.0], time=7 * HOUR, subject=7)
+    gone = Retraction(record_id="r", time=9 * HOUR, available_time=9 * HOUR, available_basis="issued", source="fhir")
+    batch = SourceBatch(events=Rows().table(), signals=(*pieces, own), retractions=(gone,))
+    beginnings = Beginnings(start=START)
+    beginnings.note([batch])
+    moved = stitched(batch, beginnings)
+    first, second, alone = moved.signals
+    assert (first.fact_id, first.version_id) == (second.fact_id, second.version_id) != ("f", "v")
+    assert (alone.fact_id, alone.version_id) == (None, None)
+    assert [one.available_time - START for one in moved.retractions] == [4 * HOUR]
+    assert moved.retractions[0].record_id == first.record_id
+
+
 def test_what_a_source_withdraws_and_links_moves_with_its_subjects() -> None:
     from clinical_jepa.records.batch import Retraction, SubjectLink
     from clinical_jepa.sources.rows import Fact, Origin, Rows

@@ -95,7 +95,7 @@ def _stored(kind: str, table: pa.Table) -> pl.DataFrame:
         "images": "IMAGE//" + pl.col("modality"),
     }
     value = pl.col("numeric_value").cast(pl.Float64) if kind == "events" else pl.lit(None, pl.Float64)
-    gone = pl.lit(False) if kind == "signals" else pl.col("status").is_in(RETRACTED)
+    gone = pl.col("status").is_in(RETRACTED).fill_null(False)
     return frame.select(
         "subject_id", "time", "source", code=code[kind], available=pl.col("available_time"), value=value, gone=gone
     ).select("subject_id", "code", "time", "source", "available", "value", "gone")

@@ -1,4 +1,4 @@
-"""One DICOM file → one picture, the leads of one ECG, a count of what is no fact, or one rejection.
+"""One DICOM file → one picture, the leads of one ECG, what a note withdraws, a count of what is no fact, or one rejection.
 
 ``time`` is the study's date and time; a picture is available when the instance was created, if the file says so, else a declared
 delay after the latest time that it names; never before that time.
@@ -16,6 +16,7 @@ from clinical_jepa.records.batch import Identity, ImageItem, Rejection, SourceBa
 from clinical_jepa.sources.availability import availability
 from clinical_jepa.sources.dicom import decoding, frames, kinds
 from clinical_jepa.sources.dicom.decoder_process import DecoderFailed
+from clinical_jepa.sources.dicom.notes import SOURCE, object_id, withdrawn
 from clinical_jepa.sources.dicom.opening import Refused, looks_like, opened
 from clinical_jepa.sources.dicom.orientation import upright
 from clinical_jepa.sources.dicom.pixels import picture, spacing_mm
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from clinical_jepa.sources.context import ReadContext
 
-SOURCE = "dicom"
 Site = Callable[[], Stated]
 
 
@@ -85,6 +85,8 @@ def _batch(dataset: Dataset, site: Site, context: ReadContext, place: tuple[str,
             if kinds.has_pixels(dataset):
                 _decoded(dataset)  # nothing of it is kept, but damage is told
             return SourceBatch(events=Rows().table(), ignored={kinds.label(dataset): 1})
+        case "note":
+            return SourceBatch(events=Rows().table(), retractions=withdrawn(dataset, context))
         case "ecg":
             return _ecg(dataset, _identity(dataset, site, context), context, place)
         case "picture":
@@ -154,7 +156,7 @@ def _item(dataset: Dataset, pixels: np.ndarray, identity: Identity, site: Site, 
     available, basis = availability(max(moments), reported=created, delay=context.delays["image"])
     turned, spacing = upright(pixels, spacing_mm(said), said)
     digest = hashlib.blake2b(turned.data, digest_size=16).hexdigest()
-    fact_id = content_id(SOURCE, str(dataset.get("SOPInstanceUID") or digest))
+    fact_id = object_id(str(dataset.get("SOPInstanceUID") or digest))
     return ImageItem(
         subject_id=identity.subject_id,
         time=time,
@@ -167,4 +169,5 @@ def _item(dataset: Dataset, pixels: np.ndarray, identity: Identity, site: Site, 
         source=SOURCE,
         event_id=content_id(fact_id, identity.subject_id, time, available, digest),
         fact_id=fact_id,
+        record_id=fact_id,
     )

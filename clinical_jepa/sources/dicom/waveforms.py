@@ -18,9 +18,12 @@ import numpy as np
 from clinical_jepa.records.batch import Identity, SignalPiece
 from clinical_jepa.records.instant import SECOND
 from clinical_jepa.sources.availability import availability
+from clinical_jepa.sources.dicom.notes import object_id
 from clinical_jepa.sources.dicom.opening import Refused
 from clinical_jepa.sources.dicom.times import acquired, created_time
 from clinical_jepa.sources.signals.pieces import Recording, channel_name, pieces
+from clinical_jepa.sources.signals.versions import Said, as_version
+from clinical_jepa.vocabulary.identity import content_id
 from clinical_jepa.vocabulary.tables import cached, rows
 from clinical_jepa.vocabulary.units import conversion
 
@@ -57,7 +60,7 @@ class _Lead:
 
 
 def recorded(dataset: Dataset, identity: Identity, context: ReadContext) -> Recorded:
-    """The pieces of every original group. ``Refused`` without a start or without a group."""
+    """The pieces of every original group, which are one version of the object. ``Refused`` without a start or a group."""
     start = acquired(dataset, context.zone)
     if start is None:
         raise Refused("no-time", "no complete AcquisitionDateTime: nobody can say when it was recorded")
@@ -66,6 +69,7 @@ def recorded(dataset: Dataset, identity: Identity, context: ReadContext) -> Reco
         raise Refused("invalid", "an ECG object without a waveform group")
     created = created_time(dataset, context.zone)
     out = Recorded()
+    found: list[SignalPiece] = []
     for number, group in enumerate(groups):
         label = str(group.get("MultiplexGroupLabel") or "")
         if str(group.get("WaveformOriginality") or "ORIGINAL") == "DERIVED" or _SUM.search(label):
@@ -79,7 +83,9 @@ def recorded(dataset: Dataset, identity: Identity, context: ReadContext) -> Reco
             continue
         full = [lead for lead in leads if np.isfinite(lead.samples).any()]
         out.ignored["dicom:lead without a value"] += len(leads) - len(full)
-        out.pieces.extend(_pieces(full, identity, context, created))
+        found.extend(_pieces(full, identity, context, created))
+    itself = object_id(str(dataset.get("SOPInstanceUID") or content_id(*(piece.event_id for piece in found))))
+    out.pieces.extend(as_version(found, Said(fact_id=itself, record_id=itself)))
     return out
 
 

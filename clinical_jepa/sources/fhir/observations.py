@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from clinical_jepa.records.batch import Retraction
+from clinical_jepa.records.batch import Retraction, SignalPiece
 from clinical_jepa.records.events import RETRACTED, REVISING
 from clinical_jepa.sources.fhir import sampled
 from clinical_jepa.sources.fhir.files import Json
@@ -37,7 +37,8 @@ Reading = tuple[float | None, str | None, str | None]  # number, unit, words
 def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
     """A row for the value and one for each component; none where the value is absent for a stated reason.
 
-    A revised panel first withdraws what its earlier versions said: a component that it no longer has must not stand.
+    A revised panel first withdraws what its earlier versions said: a component that it no longer has must not stand; nor must
+    a waveform that the new version does not show.
     """
     if body["status"] not in _STATUS:
         yield Refusal(reason="invalid", message="Observation.status is none of FHIR's eight")
@@ -56,23 +57,30 @@ def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
             reason="no-time", message="an Observation without effective[x]; the time of receipt is not its time"
         )
         return
-    holders = list(_holders(body, frame.key))
-    if status in REVISING and status not in RETRACTED and body.get("component"):
-        yield _withdrawn_before(body, frame, (time, status))
-    for key, holder in holders:
+    found: list[Outcome] = []
+    for key, holder in _holders(body, frame.key):
         if "valueSampledData" in holder:
-            yield from sampled.pieces(holder, body, frame, (time, status))
+            found += sampled.pieces((key, holder), body, frame, status)
         else:
-            yield _fact(key, holder, body, frame, (time, status))
+            found.append(_fact(key, holder, body, frame, (time, status)))
+    if status in REVISING and status not in RETRACTED and (body.get("component") or _lost_its_waveform(body)):
+        yield _withdrawn_before(found, body, frame, (time, status))
+    yield from found
     for name in COUNTED:
         if any(holder.get(name) for holder in (body, *body.get("component", ()))):
             yield Ignored(kind=f"Observation.{name}")
 
 
-def _withdrawn_before(body: Json, frame: Frame, when: tuple[int, str]) -> Retraction:
-    """Of the whole record, an instant before the new version is known, so that the new rows stand."""
+def _lost_its_waveform(body: Json) -> bool:
+    return "valueSampledData" not in body and sampled.channel_of(body["code"]) is not None
+
+
+def _withdrawn_before(found: list[Outcome], body: Json, frame: Frame, when: tuple[int, str]) -> Retraction:
+    """Of the whole record, an instant before anything of the new version is known, so that all of it stands."""
     time, status = when
-    available, basis = frame.known(time, status=status, reported=body.get("issued"), kind="chart")
+    itself = frame.known(time, status=status, reported=body.get("issued"), kind="chart")
+    known = [(one.available_time, one.available_basis) for one in found if isinstance(one, Fact | SignalPiece)]
+    available, basis = min(known, default=itself)
     return retraction(frame.key, available - 1, basis)
 
 

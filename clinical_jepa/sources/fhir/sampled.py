@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from clinical_jepa.sources.fhir.frame import SOURCE, Frame, Ignored, Outcome, Re
 from clinical_jepa.sources.fhir.mapping import canonical_names
 from clinical_jepa.sources.signals import pieces as signals
 from clinical_jepa.sources.signals.pieces import Recording
+from clinical_jepa.sources.signals.versions import Said, as_version
+from clinical_jepa.vocabulary.identity import content_id
 from clinical_jepa.vocabulary.tables import cached, rows
 from clinical_jepa.vocabulary.units import conversion
 
@@ -36,11 +39,18 @@ class Channel:
     high: float
 
 
-def pieces(holder: Json, body: Json, frame: Frame, when: tuple[int, str]) -> Iterator[Outcome]:
-    """The waveform of an Observation or of one component; no row where its channel is not listed."""
-    found = _channel(holder["code"])
-    if found is None or when[1] in RETRACTED:
-        yield Ignored(kind="Observation.valueSampledData" + (" withdrawn" if found else " of an unlisted channel"))
+def pieces(place: tuple[str, Json], body: Json, frame: Frame, status: str) -> Iterator[Outcome]:
+    """The waveform of an Observation or of one component (``place``: key and holder); no row where its channel is not listed.
+
+    A withdrawn one gives none: that its record is withdrawn ends what earlier versions said.
+    """
+    key, holder = place
+    found = channel_of(holder["code"])
+    if found is None:
+        yield Ignored(kind="Observation.valueSampledData of an unlisted channel")
+        return
+    if status in RETRACTED:
+        yield _withdrawn(found, body, frame)
         return
     start = (
         body.get("effectiveDateTime")
@@ -70,7 +80,18 @@ def pieces(holder: Json, body: Json, frame: Frame, when: tuple[int, str]) -> Ite
         samples=samples,
         source=f"{SOURCE}:waveforms",
     )
-    yield from signals.pieces(recording, lambda end: frame.known(end, reported=body.get("issued"), kind="monitor"))
+    said = Said(fact_id=content_id(SOURCE, key), record_id=content_id(SOURCE, frame.key), status=status)
+    yield from as_version(
+        signals.pieces(recording, partial(frame.known, status=status, reported=body.get("issued"), kind="monitor")),
+        said,
+    )
+
+
+def _withdrawn(found: Channel, body: Json, frame: Frame) -> Refusal | Ignored:
+    if frame.withdrawal(body.get("issued")) is None:
+        message = f"{found.name}: a withdrawal, and neither issued nor meta.lastUpdated says since when"
+        return Refusal(reason="no-time", message=message)
+    return Ignored(kind="Observation.valueSampledData withdrawn")
 
 
 def _samples(data: Json, found: Channel) -> tuple[np.ndarray, str] | Refusal | Ignored:
@@ -116,7 +137,8 @@ def _step(data: Json) -> float | None:
     return count * unit
 
 
-def _channel(concept: Json) -> Channel | None:
+def channel_of(concept: Json) -> Channel | None:
+    """The channel that a waveform of this code is kept as; None where none is listed."""
     return next((_table()[name] for name in canonical_names(concept) if name in _table()), None)
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from clinical_jepa.records.batch import Retraction
 from clinical_jepa.sources.availability import availability
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.hl7v2.message import Message, Segment, damaged
@@ -52,7 +53,7 @@ class Link:
     available: tuple[int, str]
 
 
-Outcome = Placed | Refusal | Ignored | Link
+Outcome = Placed | Refusal | Ignored | Link | Retraction
 
 
 @dataclass(frozen=True, kw_only=True)

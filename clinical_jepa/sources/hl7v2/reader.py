@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clinical_jepa.records.batch import Identity, SignalPiece, SourceBatch, SubjectLink
+from clinical_jepa.records.batch import Identity, Retraction, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.hl7v2 import merges, results, stays, waves
 from clinical_jepa.sources.hl7v2.envelope import Piece, pieces
@@ -43,6 +43,7 @@ class _Reading:
     identities: dict[str, Identity] = field(default_factory=dict)
     links: list[SubjectLink] = field(default_factory=list)
     signals: list[SignalPiece] = field(default_factory=list)
+    retractions: list[Retraction] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
@@ -101,6 +102,7 @@ def _batch(reading: _Reading) -> SourceBatch:
         ignored=dict(reading.ignored),
         links=tuple(reading.links),
         signals=tuple(reading.signals),
+        retractions=tuple(reading.retractions),
     )
 
 
@@ -115,6 +117,8 @@ def _take(piece: Piece, file: str, reading: _Reading) -> None:
                 reading.rows.reject(_origin(piece, outcome.place, file), outcome.reason, outcome.message)
             case Ignored():
                 reading.ignored[outcome.kind] += 1
+            case Retraction():
+                reading.retractions.append(outcome)
             case Link():
                 reading.links.append(_link(outcome, reading))
             case Placed():

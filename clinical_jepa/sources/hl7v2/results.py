@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from clinical_jepa.records.batch import Retraction
 from clinical_jepa.records.events import RETRACTED, REVISING
 from clinical_jepa.sources.hl7v2.frame import Frame, Ignored, Outcome, Placed, Refusal, identifier
 from clinical_jepa.sources.hl7v2.mapping import STATUSES, code_of, named, untrusted
 from clinical_jepa.sources.hl7v2.message import Segment
 from clinical_jepa.sources.hl7v2.times import instant
 from clinical_jepa.sources.hl7v2.values import Reading, reading
-from clinical_jepa.sources.hl7v2.waves import Wave, sampled
+from clinical_jepa.sources.hl7v2.waves import Wave, listed, sampled, withdrawn
 from clinical_jepa.sources.rows import Fact
 from clinical_jepa.vocabulary.codes import by_code
 
@@ -68,7 +69,7 @@ def facts(frame: Frame) -> Iterator[Outcome | Wave]:
         yield Ignored(kind=f"{frame.message.kind[0]} without a result")
 
 
-def _placed(outcome: Fact | Wave | Refusal | Ignored, who: str, place: str) -> Outcome | Wave:
+def _placed(outcome: Fact | Wave | Retraction | Refusal | Ignored, who: str, place: str) -> Outcome | Wave:
     if isinstance(outcome, Fact):
         return Placed(fact=outcome, who=who, place=place)
     if isinstance(outcome, Refusal):
@@ -76,7 +77,9 @@ def _placed(outcome: Fact | Wave | Refusal | Ignored, who: str, place: str) -> O
     return outcome
 
 
-def _result(segment: Segment, after: Sequence[Segment], order: _Order, frame: Frame) -> Fact | Wave | Refusal | Ignored:
+def _result(
+    segment: Segment, after: Sequence[Segment], order: _Order, frame: Frame
+) -> Fact | Wave | Retraction | Refusal | Ignored:
     if any(segment.text(8, repetition=n).upper() == "DEMO" for n in range(1, segment.repetitions(8) + 1)):
         return Ignored(kind="OBX demo value")
     if _describes(segment):
@@ -92,10 +95,8 @@ def _result(segment: Segment, after: Sequence[Segment], order: _Order, frame: Fr
     if isinstance(times, Refusal):
         return times
     time, reported = times
-    if segment.text(2).upper() == "NA":
-        if status in REVISING:
-            return Ignored(kind="OBX waveform corrected or withdrawn")
-        return _wave(segment, after, order.subject, frame, times)
+    if segment.text(2).upper() == "NA" or (status in RETRACTED and listed(segment)):  # OBX-2 may be empty then
+        return _wave(segment, after, order, frame, (status, times))
     found = _said(segment, code, status)
     if not isinstance(found, tuple):
         return found
@@ -130,13 +131,33 @@ def _times(segment: Segment, order: _Order, frame: Frame, code: str) -> tuple[in
 
 
 def _wave(
-    segment: Segment, after: Sequence[Segment], who: str, frame: Frame, times: tuple[int, int | None]
-) -> Wave | Ignored:
+    segment: Segment, after: Sequence[Segment], order: _Order, frame: Frame, said: tuple[str, tuple[int, int | None]]
+) -> Wave | Retraction | Refusal | Ignored:
+    """A waveform, or that one is withdrawn: cancelled, wrong, or corrected to no samples at all."""
+    status, times = said
+    content = segment.words(5)
+    key = _key(segment, order, frame, times[0], (None, None, content))
+    if status in RETRACTED or (status in REVISING and not content):
+        if frame.reported is None and times[1] is None:
+            return Refusal(
+                reason="no-time", message="a waveform is withdrawn, and neither MSH-7 nor OBR-22 says since when"
+            )
+        return withdrawn(key, frame, times)
     found = sampled(segment, after)
     if isinstance(found, Ignored):
         return found
     channel, rate, samples = found
-    return Wave(who=who, frame=frame, channel=channel, time=times[0], reported=times[1], rate_hz=rate, samples=samples)
+    return Wave(
+        who=order.subject,
+        key=key,
+        status=status,
+        frame=frame,
+        channel=channel,
+        time=times[0],
+        reported=times[1],
+        rate_hz=rate,
+        samples=samples,
+    )
 
 
 def _describes(segment: Segment) -> bool:

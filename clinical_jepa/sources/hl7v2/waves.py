@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clinical_jepa.records.batch import Retraction, SignalPiece
 from clinical_jepa.sources.hl7v2.frame import Ignored
 from clinical_jepa.sources.hl7v2.mapping import unit_of
 from clinical_jepa.sources.hl7v2.message import Segment
 from clinical_jepa.sources.signals import pieces as signals
 from clinical_jepa.sources.signals.pieces import Recording, channel_name
+from clinical_jepa.sources.signals.versions import Said, as_version
+from clinical_jepa.vocabulary.identity import content_id
 from clinical_jepa.vocabulary.tables import cached, rows
 from clinical_jepa.vocabulary.units import conversion
 
 if TYPE_CHECKING:
-    from clinical_jepa.records.batch import SignalPiece
     from clinical_jepa.sources.hl7v2.frame import Frame
 
 SOURCE = "hl7v2:waveforms"
@@ -42,9 +44,11 @@ class Channel:
 
 @dataclass(frozen=True, kw_only=True)
 class Wave:
-    """The samples of one OBX, float32 in the channel's unit, from ``time`` on."""
+    """The samples of one OBX, float32 in the channel's unit, from ``time`` on; ``key`` names its result across messages."""
 
     who: str
+    key: str
+    status: str
     frame: Frame
     channel: Channel
     time: int
@@ -67,9 +71,14 @@ def attributes(segments: Sequence[Segment]) -> dict[str, float]:
     return found
 
 
+def listed(segment: Segment) -> Channel | None:
+    """The channel that samples under this OBX's code are kept as; None where none is listed."""
+    return _channels().get(segment.text(3)) if segment.text(3, 3) == "MDC" else None
+
+
 def sampled(segment: Segment, after: Sequence[Segment]) -> tuple[Channel, float, np.ndarray] | Ignored:
     """Channel, rate and samples of an OBX of type NA; ``after`` are the segments that follow it."""
-    channel = _channels().get(segment.text(3)) if segment.text(3, 3) == "MDC" else None
+    channel = listed(segment)
     if channel is None:
         return Ignored(kind="OBX waveform of no listed channel")
     unit = unit_of([(segment.text(6, part), segment.text(6, part + 2)) for part in (1, 4)], "")
@@ -100,8 +109,22 @@ def pieces(waves: Sequence[Wave]) -> Iterator[tuple[str, SignalPiece]]:
             samples=wave.samples,
             source=SOURCE,
         )
-        for piece in signals.pieces(recording, partial(wave.frame.known, kind="monitor", reported=wave.reported)):
+        cut = signals.pieces(recording, partial(wave.frame.known, kind="monitor", reported=wave.reported))
+        for piece in as_version(cut, _said(wave.key, wave.status)):
             yield wave.who, piece
+
+
+def withdrawn(key: str, frame: Frame, times: tuple[int, int | None]) -> Retraction:
+    """Of a waveform that is cancelled, deleted or was wrong: ``times`` are its own and that of its order's report."""
+    available, basis = frame.known(times[0], kind="monitor", reported=times[1])
+    return Retraction(
+        record_id=_said(key).record_id, time=available, available_time=available, available_basis=basis, source=SOURCE
+    )
+
+
+def _said(key: str, status: str = "final") -> Said:
+    name = content_id(SOURCE, key)  # an OBX is what may be corrected, and what may be withdrawn
+    return Said(fact_id=name, record_id=name, status=status)
 
 
 @cached

@@ -66,6 +66,12 @@ def test_a_day_is_no_first_sample(tmp_path: Path) -> None:
     assert only(batch).reason == "no-time"
 
 
+def test_a_withdrawal_that_does_not_say_when_is_refused(tmp_path: Path) -> None:
+    batch = read(write(tmp_path, "Observation.ndjson", ecg(fields={"status": "cancelled", "issued": None})))
+    assert only(batch).reason == "no-time"
+    assert batch.retractions == ()
+
+
 @pytest.mark.parametrize(
     ("one", "kind"),
     [

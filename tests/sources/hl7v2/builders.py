@@ -71,6 +71,7 @@ def read(raw: bytes | Path, **options: Any) -> SourceBatch:
         ignored=ignored,
         links=tuple(one for batch in batches for one in batch.links),
         signals=tuple(one for batch in batches for one in batch.signals),
+        retractions=tuple(one for batch in batches for one in batch.retractions),
     )
 
 

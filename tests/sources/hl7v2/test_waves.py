@@ -100,7 +100,6 @@ def test_gaps_and_flat_lines_are_marked() -> None:
         [wave("1^2"), RATE.format(250), "OBX|3|NM|2327^MDC_ATTR_NU_MSMT_RES^MDC|1.1.1.1.3|0.005|" + MILLIVOLT],
         [wave("1^2", "199999^OTHER^MDC"), RATE.format(250)],
         [wave("1^x"), RATE.format(250)],
-        [wave("1^2", status="X"), RATE.format(250)],
     ],
 )
 @pytest.mark.fault(source="hl7v2", fault="waveform without rate, unit or scale", ends="counted, no signal")
@@ -126,3 +125,20 @@ def test_a_cuff_pressure_that_is_sent_again_under_another_number_is_the_same_fac
     events = read(b"".join(sent)).events
     assert len(set(events["fact_id"].to_pylist())) == 1
     assert {one[4] for one in facts(read(sent[0]))} == {118.0}
+
+
+def test_a_waveform_taken_back_without_any_time_of_it_is_refused() -> None:
+    batch = read(message(PID, OBR.rpartition("|")[0], wave("", status="X"), when=""))
+    assert [one.reason for one in batch.rejections] == ["no-time"]
+    assert (batch.retractions, batch.signals) == ((), ())
+
+
+def test_what_is_sent_twice_is_one_version_and_what_differs_is_another_of_the_same_fact() -> None:
+    one, same, state, later = (
+        read(message(PID, OBR, wave("1^2^3", status=status), RATE.format(1), when=when)).signals[0]
+        for status, when in (("F", "2026010509"), ("F", "2026010509"), ("C", "2026010509"), ("F", "2026010510"))
+    )
+    assert (one.event_id, one.version_id) == (same.event_id, same.version_id)
+    assert len({piece.fact_id for piece in (one, same, state, later)}) == 1
+    assert len({piece.version_id for piece in (one, state, later)}) == 3
+    assert [piece.status for piece in (one, state)] == ["final", "corrected"]
