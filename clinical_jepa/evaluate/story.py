@@ -85,8 +85,9 @@ def episodes(transitions: Iterable[Transition], forecasts: Sequence[Forecast] = 
 
 def known_when(store: Store, subject: int, *, as_of: int, before: int = 6 * HOUR, after: int = 3 * HOUR) -> KnownWhen:
     """When each item around ``as_of`` was true and when it could be known, by kind; monitors thinned to one in ten."""
-    start, end = as_of - before, as_of + after
+    end = as_of + after
     whole = store.history(subject, as_of=end)
+    start = max(as_of - before, whole.origins.get(subject, as_of - before))
     times = whole.events["time"].cast(pa.int64()).fill_null(0).to_numpy()
     available = whole.events["available_time"].cast(pa.int64()).to_numpy()
     known = codes()

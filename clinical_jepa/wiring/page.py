@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clinical_jepa.monitor.stopping import stopping
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings, as_environment
@@ -52,18 +53,25 @@ def state(settings: Settings) -> WardState:
 
 
 def serve(settings: Settings, *, live: bool, tell: compose.Tell) -> None:
-    """Serves until Ctrl-C; ``BadRequest`` where the address cannot be had, before anything is started or announced.
+    """Serves until Ctrl-C or SIGTERM; ``BadRequest`` where the address cannot be had, before anything is started or announced.
 
     No access log: addresses carry surrogate ids, and nobody needs them in a log.
     """
     import uvicorn
 
-    config = uvicorn.Config(app(settings), access_log=False, log_level="warning")
+    async def look() -> None:  # a signal that came before the server took them over
+        server.should_exit |= stop.is_set()
+
+    config = uvicorn.Config(
+        app(settings), access_log=False, log_level="warning", callback_notify=look, timeout_notify=1
+    )
+    server = uvicorn.Server(config)
     with _listening(settings.web.host, settings.web.port) as door:
         host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
         tell(f"ward page: http://{host}:{door.getsockname()[1]}/  (Ctrl-C ends it)")
-        with _companions(settings, ("watch", "relay") if live else (), tell), suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[door])
+        # the server hands a signal on when it has ended: unless it is taken here, it would end us before our companions
+        with stopping() as stop, _companions(settings, ("watch", "relay") if live else (), tell):
+            server.run(sockets=[door])
 
 
 def _listening(host: str, port: int) -> socket.socket:

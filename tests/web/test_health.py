@@ -114,5 +114,5 @@ def test_the_quarantine_is_counted(state: WardState) -> None:
 def test_a_store_that_never_saw_anything_says_so(state: WardState) -> None:
     state.store.feeds_, state.store.rows = [], []
     page = open_page(state).get("/").text
-    assert "nothing has ever arrived" in page
+    assert "nothing had arrived by" in page
     assert "Nobody is known to be on the ward" in page
