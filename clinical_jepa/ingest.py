@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from clinical_jepa.records.batch import Mode, Rejection, SourceBatch
+from clinical_jepa.records.batch import Mode, SourceBatch
 from clinical_jepa.records.errors import BadRequest, NothingToRead
-from clinical_jepa.records.events import EVENTS
+from clinical_jepa.records.events import EVENTS, SIGNALS
 from clinical_jepa.records.instant import END
-from clinical_jepa.sources import catalog
+from clinical_jepa.sources import catalog, superseding
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.stitch import Beginnings, stitched
-from clinical_jepa.sources.superseding import superseding
 from clinical_jepa.store import zones
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
@@ -115,17 +114,16 @@ def ingest(
     beginnings = None if context.stitch_to is None else _beginnings(units, context.stitch_to)
     tally = _Tally()
     for number, (found, site) in enumerate(units, start=1):
-        reading = _reading(found, site, store)
-        if store.has_file(reading.key):
+        key, mark = _reading(found, site, store)
+        if store.has_file(key):
             tally.add(found.kind, Counts(skipped=1))
         else:
             told = _Tally()
             batches = _read(found, site, store, beginnings)
-            if reading.mark is not None:
-                store.append([], mode=mode, now=now, prepare=prepare, file_hash=reading.mark)
-                batches = _superseding(batches, store, mode, found if reading.earlier else None)
-            noted = _noted(batches, told)
-            appended = store.append(noted, mode=mode, now=now, prepare=prepare, file_hash=reading.key)
+            if mark is not None:
+                store.append([], mode=mode, now=now, prepare=prepare, file_hash=mark)
+                batches = _superseding(batches, store, live=mode == "live")
+            appended = store.append(_noted(batches, told), mode=mode, now=now, prepare=prepare, file_hash=key)
             tally.add(found.kind, _counts(appended, told))
             tally.reasons.update(told.reasons)
             tally.ignored.update(told.ignored)
@@ -209,54 +207,40 @@ def _key(found: Found, site: ReadContext) -> str:
     return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of, *still)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Reading:
-    """``mark`` where a record has to be read under another clock than before; ``earlier``: these bytes were read before."""
-
-    key: str
-    mark: str | None = None
-    earlier: bool = False
-
-
-def _reading(found: Found, site: ReadContext, store: Store) -> _Reading:
-    """A unit's key and, of a record of a monitor, its clock's offset.
+def _reading(found: Found, site: ReadContext, store: Store) -> tuple[str, str | None]:
+    """A unit's key, and of a record that has to be read again under another clock than before, the mark of that reading.
 
     Readings of the same bytes under different offsets are numbered by their marks: one that goes back to an earlier offset is
     a new one, as it takes the place of what came between.
     """
     key = _key(found, site)
     if found.kind != "wfdb":
-        return _Reading(key=key)
+        return key, None
     offset = catalog.clock_offset(found, site)
     marks = (content_id(key, "reading", number) for number in count(1))
     number, mark = next((number, mark) for number, mark in enumerate(marks) if not store.has_file(mark))
     if number == 0 and offset == 0:
-        return _Reading(key=key)
+        return key, None
     newest = content_id(key, "reading", number, offset)
     if number and store.has_file(newest):
-        return _Reading(key=newest)
-    earlier = number > 0 or store.has_file(key)
-    return _Reading(key=content_id(key, "reading", number + 1, offset), mark=mark, earlier=earlier)
+        return newest, None
+    return content_id(key, "reading", number + 1, offset), mark
 
 
-def _superseding(
-    batches: Iterable[SourceBatch], store: Store, mode: Mode, before: Found | None
-) -> Iterator[SourceBatch]:
-    """The batches with what takes the place of an earlier reading. Waveforms have no versions: those of ``before`` stay."""
+def _superseding(batches: Iterable[SourceBatch], store: Store, *, live: bool) -> Iterator[SourceBatch]:
+    """The batches with what takes the place of an earlier reading."""
     for batch in batches:
-        known = store.parts(batch.events["subject_id"].unique().to_pylist())
-        versions = pa.concat_tables([EVENTS.empty_table(), *(part.versions(END) for part in known)])
-        events = superseding(batch.events, versions, live=mode == "live")
-        if before is None or not batch.signals:
-            yield replace(batch, events=events)
-            continue
-        message = (
-            "its waveforms are in the store by the clock they were read with before, and stay there; its numerics and "
-            "alarms were moved. Ingest everything into a new store to move the waveforms too"
+        subjects = {*batch.events["subject_id"].to_pylist(), *(piece.subject_id for piece in batch.signals)}
+        parts = list(store.parts(subjects))
+        known = {
+            kind: pa.concat_tables([schema.empty_table(), *(part.versions(END, kind) for part in parts)])
+            for kind, schema in (("events", EVENTS), ("signals", SIGNALS))
+        }
+        yield replace(
+            batch,
+            events=superseding.events(batch.events, known["events"], live=live),
+            signals=superseding.pieces(batch.signals, known["signals"], live=live),
         )
-        name = before.path.name
-        refused = Rejection(source="wfdb", file=name, record=f"{name} waveforms", reason="invalid", message=message)
-        yield replace(batch, events=events, signals=(), rejections=(*batch.rejections, refused))
 
 
 def _digest(path: Path) -> str:

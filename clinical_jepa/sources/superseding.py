@@ -8,61 +8,94 @@ stays believed until now.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clinical_jepa.records.batch import SignalPiece
 from clinical_jepa.records.events import EVENTS, RETRACTED
 from clinical_jepa.vocabulary.identity import content_id
 
 Row = dict[str, Any]
-_SAID = ("time", "code", "numeric_value", "text_value", "unit", "status")
+_WRONG = "entered-in-error"
+_EVENT = ("time", "code", "numeric_value", "text_value", "unit", "status")
+_PIECE = ("time", "channel", "rate_hz", "unit")  # the fact's id holds a hash of the samples
 
 
-def superseding(rows: pa.Table, versions: pa.Table, *, live: bool) -> pa.Table:
-    """``rows`` (EVENTS) and what must stand beside them; ``versions`` is every EVENTS row that came before."""
-    before = versions.filter(pc.is_in(versions["fact_id"], rows["fact_id"].combine_chunks()))
-    if not before.num_rows:
-        return rows
-    newest = _newest(before)
-    held = set(before["event_id"].to_pylist())
-    further: list[Row] = []
-    for row in rows.to_pylist():
-        said = newest.get(row["fact_id"], {})
+@dataclass(frozen=True, kw_only=True)
+class _Before:
+    """What came of some facts before: by fact and instant (µs) the version that holds from then on, and the ids of all."""
+
+    newest: dict[str, dict[int, Row]]
+    held: frozenset[str]
+
+    def further(self, row: Row, said: Sequence[str], *, live: bool) -> Iterator[tuple[int, Row, bool]]:
+        """The instants at which a version has to be put, the one that holds there, and whether ``row`` is to hold instead.
+
+        ``said`` names the columns in which readings of one fact may differ. Live, the commit stamps the row itself later than
+        everything before it; only a row whose id is held already, and would not be taken, is put once more.
+        """
+        newest = self.newest.get(row["fact_id"], {})
         if live:
-            said = {instant: said[instant] for instant in [max(said)] if row["event_id"] in held} if said else {}
-        for instant, top in said.items():
-            wanted = row if live or instant >= row["available_time"] else _retraction(row, top)
-            if not _same(wanted, top):
-                further.append(wanted | {"available_time": instant, "event_id": _after(wanted, top)})
+            newest = {max(newest): newest[max(newest)]} if newest and row["event_id"] in self.held else {}
+        for instant, top in newest.items():
+            holds, gone = live or instant >= row["available_time"], top["status"] in RETRACTED
+            if holds == gone or (holds and any(row[name] != top[name] for name in said)):
+                yield instant, top, holds
+
+
+def events(rows: pa.Table, versions: pa.Table, *, live: bool) -> pa.Table:
+    """``rows`` (EVENTS) and what must stand beside them; ``versions``: the EVENTS rows that came before."""
+    before = _before(versions, rows["fact_id"].to_pylist())
+    further: list[Row] = []
+    for row in _plain(rows).to_pylist() if before.newest else ():
+        for instant, top, holds in before.further(row, _EVENT, live=live):
+            wrong = {"time": top["time"], "numeric_value": None, "text_value": None, "status": _WRONG}
+            further.append(row | ({} if holds else wrong) | {"available_time": instant, "event_id": _after(row, top)})
     return pa.concat_tables([rows, pa.Table.from_pylist(further, EVENTS)])
 
 
-def _newest(versions: pa.Table) -> dict[str, dict[Any, Row]]:
-    """By fact and instant: the version that holds from then on."""
-    newest: dict[str, dict[Any, Row]] = {}
-    for row in versions.select(EVENTS.names).to_pylist():
-        mine = newest.setdefault(row["fact_id"], {})
-        known = mine.get(row["available_time"])
-        if known is None or known["event_id"] < row["event_id"]:
-            mine[row["available_time"]] = row
-    return newest
+def pieces(found: Sequence[SignalPiece], versions: pa.Table, *, live: bool) -> tuple[SignalPiece, ...]:
+    """The same of waveforms; ``versions``: the SIGNALS rows that came before. A piece that was its own fact names it now."""
+    named = {fact: replace(one, fact_id=fact) for one in found for fact in (one.fact_id or one.event_id,)}
+    before = _before(versions, list(named))
+    further: list[SignalPiece] = []
+    for one in named.values():
+        row = {name: getattr(one, name) for name in ("fact_id", "event_id", "available_time", *_PIECE)}
+        for instant, top, holds in before.further(row, _PIECE, live=live):
+            wrong = replace(one, time=top["time"], samples=np.full(1, np.nan, np.float32), status=_WRONG)
+            further.append(replace(one if holds else wrong, available_time=instant, event_id=_after(row, top)))
+    return (*named.values(), *further)
 
 
-def _retraction(row: Row, top: Row) -> Row:
-    return row | {"time": top["time"], "numeric_value": None, "text_value": None, "status": "entered-in-error"}
+def _before(versions: pa.Table, facts: Sequence[str]) -> _Before:
+    """A row without a fact is a fact of its own."""
+    own = pc.coalesce(versions["fact_id"], versions["event_id"])
+    mine = pc.is_in(own, pa.array(facts, pa.string()))
+    known = _plain(versions.filter(mine)).append_column("own", own.filter(mine))
+    newest: dict[str, dict[int, Row]] = {}
+    for row in known.to_pylist():
+        instants = newest.setdefault(row["own"], {})
+        top = instants.get(row["available_time"])
+        if top is None or top["event_id"] < row["event_id"]:
+            instants[row["available_time"]] = row
+    return _Before(newest=newest, held=frozenset(known["event_id"].to_pylist()))
 
 
-def _same(wanted: Row, top: Row) -> bool:
-    if wanted["status"] in RETRACTED:
-        return top["status"] in RETRACTED
-    return all(wanted[name] == top[name] for name in _SAID)
+def _plain(rows: pa.Table) -> pa.Table:
+    """The rows with their instants as whole numbers."""
+    for name in ("time", "available_time"):
+        rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].cast(pa.int64()))
+    return rows
 
 
-def _after(wanted: Row, top: Row) -> str:
+def _after(row: Row, top: Row) -> str:
     """An id of its own that sorts after the id of the version whose place it takes: of two at one instant that one holds."""
     turn = 0
-    while (found := content_id(wanted["event_id"], wanted["status"], top["event_id"], turn)) <= top["event_id"]:
+    while (found := content_id(row["event_id"], top["event_id"], turn)) <= top["event_id"]:
         turn += 1
     return found

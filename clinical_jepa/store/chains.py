@@ -89,7 +89,7 @@ def _again(known: pa.Table, new: pa.Table) -> np.ndarray:
     if "fact_id" not in known.column_names or new["fact_id"].null_count == new.num_rows:
         return np.zeros(0, np.int64)
     said = pl.Series(pl.from_arrow(new["fact_id"])).drop_nulls().unique()
-    return np.flatnonzero(pl.Series(pl.from_arrow(known["fact_id"])).is_in(said.implode()).fill_null(False).to_numpy())
+    return np.flatnonzero(facts(known).is_in(said.implode()).to_numpy())
 
 
 def in_order(table: pa.Table) -> pa.Table:

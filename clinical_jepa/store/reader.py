@@ -83,9 +83,9 @@ class Reader:
         """Itself: it holds everybody whom it knows, whoever is asked for."""
         yield self
 
-    def versions(self, as_of: int) -> pa.Table:
-        """Every EVENTS row that had arrived by then, also those that a later version took the place of."""
-        return self.views["events"].arrived(as_of).drop_columns(["commit"])
+    def versions(self, as_of: int, kind: str = "events") -> pa.Table:
+        """Every row of a kind that had arrived by then, also those that a later version took the place of."""
+        return self.views[kind].arrived(as_of).drop_columns(["commit"])
 
     def extents(self, as_of: int, since: int = BEGINNING) -> dict[int, tuple[int, int]]:
         """By subject with a row seen as of then that arrived after ``since``: its first and its newest arrival."""

@@ -23,10 +23,11 @@ MINUTES = 5
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five minutes of a heart rate, and an alarm two minutes after their start."""
+    """Five minutes of a heart rate, an alarm two minutes after their start, and 100 seconds of two waveforms."""
     root = tmp_path_factory.mktemp("monitor")
     header = builders.numerics(root, {"HR": [70.0, 71, 72, float("nan"), 74]}, {"HR": "bpm"})
     wfdb.wrann(header.stem, "al", np.array([2]), ['"'], aux_note=["ASYSTOLE"], fs=1 / 60, write_dir=str(root))
+    builders.master(root, [("p000123_0001", builders.segment(root, "p000123_0001", 100.0))])
     return root
 
 
@@ -38,8 +39,12 @@ def given_offset(minutes: int, **more: Any) -> tuple[ClockOffset, ...]:
 
 def seen(store: Store, as_of: int) -> list[tuple[Any, ...]]:
     names = ("time", "code", "numeric_value", "unit", "status", "fact_id", "source")
-    rows = store.arrivals(BEGINNING, as_of).events.to_pylist()
-    return sorted(tuple(str(row[name]) for name in names) for row in rows)
+    found = store.arrivals(BEGINNING, as_of)
+    rows = [tuple(str(row[name]) for name in names) for row in found.events.to_pylist()]
+    for row in found.signals.to_pylist():
+        samples = store.samples(row["reference"]).tobytes()
+        rows.append((str(row["time"]), str(row["end_time"]), row["channel"], row["rate_hz"], samples, row["source"]))
+    return sorted(rows, key=str)
 
 
 def fresh(folder: Path, at: Path, minutes: int) -> Store:
@@ -49,13 +54,19 @@ def fresh(folder: Path, at: Path, minutes: int) -> Store:
 
 
 def test_times_availability_and_the_mark_of_what_was_moved(folder: Path, tmp_path: Path) -> None:
-    rows = fresh(folder, tmp_path / "s", 90).arrivals(BEGINNING, END).events
+    store = fresh(folder, tmp_path / "s", 90)
+    rows = store.arrivals(BEGINNING, END).events
     times = sorted(rows["time"].cast("int64").to_pylist())
     assert [(one - STAMP) / MINUTE for one in times] == [90, 91, 92, 92, 94]
     assert set(rows["source"].to_pylist()) == {"shifted:wfdb:numerics", "shifted:wfdb:alarms"}
+    waves = store.arrivals(BEGINNING, END).signals
+    assert {(one - STAMP) / MINUTE for one in waves["time"].cast("int64").to_pylist()} == {90, 91}
+    assert waves["available_time"].to_pylist() == waves["end_time"].to_pylist()
+    assert set(waves["source"].to_pylist()) == {"shifted:wfdb:waveforms"}
     delay = rows["available_time"].cast("int64").to_numpy() - rows["time"].cast("int64").to_numpy()
     assert set(delay.tolist()) == {0, MINUTE}  # an alarm is known when it rings
-    assert seen(fresh(folder, tmp_path / "t", 0), END)[0][-1] == "wfdb:numerics"
+    plain = {row[-1] for row in seen(fresh(folder, tmp_path / "t", 0), END)}
+    assert plain == {"wfdb:numerics", "wfdb:alarms", "wfdb:waveforms"}
 
 
 def test_what_is_not_meant_is_not_moved(folder: Path, tmp_path: Path) -> None:
@@ -72,10 +83,10 @@ def test_what_is_not_meant_is_not_moved(folder: Path, tmp_path: Path) -> None:
 def test_two_offsets_at_once_refuse_the_record(folder: Path, tmp_path: Path) -> None:
     store = Store.open(tmp_path / "s", create=True)
     report = run(folder, store, clock_offsets=given_offset(90) + given_offset(30))
-    assert (report.total.events, dict(report.reasons)) == (0, {"invalid": 1})
+    assert (report.total.events, dict(report.reasons)) == (0, {"invalid": 2})
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([0, -2, 1, 3, 90]), min_size=2, max_size=4))
 def test_history_answers_at_every_instant_as_if_only_the_newest_offset_were_known(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, offsets: list[int]
@@ -91,7 +102,7 @@ def test_history_answers_at_every_instant_as_if_only_the_newest_offset_were_know
             assert seen(store, as_of) == seen(expected, as_of), (offsets, iso(as_of))
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([0, -2, 3, 90]), min_size=2, max_size=4))
 def test_live_the_newest_offset_holds_from_its_ingest_on_and_before_it_what_was_believed(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, offsets: list[int]
@@ -111,7 +122,7 @@ def test_an_offset_that_stays_is_not_read_again(folder: Path, tmp_path: Path) ->
         run(folder, store, clock_offsets=given_offset(minutes))
         commits, rows = store.watermark, store.rows
         again = run(folder, store, clock_offsets=given_offset(minutes))
-        assert (again.total.skipped, again.total.files) == (1, 0)
+        assert (again.total.skipped, again.total.files) == (2, 0)
         assert (store.watermark, store.rows) == (commits, rows)
 
 
@@ -119,25 +130,11 @@ def test_without_what_supersedes_the_store_holds_both_readings(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted fault: the law above would not hold."""
-    monkeypatch.setattr("clinical_jepa.ingest.superseding", lambda rows, versions, live: rows)
-    store = Store.open(tmp_path / "s", create=True)
-    for minutes in (90, 0):
-        run(folder, store, clock_offsets=given_offset(minutes))
-    assert seen(store, END) != seen(fresh(folder, tmp_path / "f", 0), END)
-
-
-def test_waveforms_move_with_their_record_but_not_from_where_they_were_stored(tmp_path: Path) -> None:
-    folder = tmp_path / "waves"
-    folder.mkdir()
-    builders.record(folder)
-
-    def times(store: Store) -> list[int]:
-        return store.arrivals(BEGINNING, END).signals["time"].cast("int64").to_pylist()
-
-    moved, plain = fresh(folder, tmp_path / "moved", 90), fresh(folder, tmp_path / "plain", 0)
-    assert times(moved) == [one + 90 * MINUTE for one in times(plain)]
-    assert set(moved.arrivals(BEGINNING, END).signals["source"].to_pylist()) == {"shifted:wfdb:waveforms"}
-    before = times(plain)
-    report = run(folder, plain, clock_offsets=given_offset(90))
-    assert (times(plain), report.total.signals, dict(report.reasons)) == (before, 0, {"invalid": 1})
-    assert "new store" in plain.rejections()["message"][0].as_py()
+    expected = seen(fresh(folder, tmp_path / "f", 0), END)
+    for kind in ("events", "pieces"):
+        with monkeypatch.context() as planted:
+            planted.setattr(f"clinical_jepa.sources.superseding.{kind}", lambda found, versions, live: found)
+            store = Store.open(tmp_path / kind, create=True)
+            for minutes in (90, 0):
+                run(folder, store, clock_offsets=given_offset(minutes))
+            assert seen(store, END) != expected, kind

@@ -54,10 +54,13 @@ def store_of(root: Path, *folders: Path) -> Path:
 
 
 def monitored(store: Path) -> dict[str, np.ndarray]:
-    """The monitor's heart rate by patient: its times."""
+    """By patient the times of the monitor's heart rates, then of its pieces of waveforms."""
     held = Store.open(store)
-    ids = held.subjects(END)["subject_id"].to_pylist()
-    found = {held.identifier(one): series(held.history(one, as_of=END).events, MONITOR)[0] for one in ids}
+    found = {}
+    for one in held.subjects(END)["subject_id"].to_pylist():
+        seen = held.history(one, as_of=END)
+        waves = np.sort(seen.signals["time"].cast("int64").to_numpy())
+        found[held.identifier(one)] = np.concatenate([series(seen.events, MONITOR)[0], waves])
     return {name: times for name, times in found.items() if times.size}
 
 

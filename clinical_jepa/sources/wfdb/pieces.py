@@ -20,6 +20,7 @@ from clinical_jepa.sources.signals.pieces import Recording, channel_name
 from clinical_jepa.sources.wfdb.mapping import Target, ucum, waveform
 from clinical_jepa.sources.wfdb.record import TopRecord
 from clinical_jepa.sources.wfdb.segments import Fragment, Trace, minute_frames
+from clinical_jepa.vocabulary.identity import content_id
 from clinical_jepa.vocabulary.units import conversion
 
 if TYPE_CHECKING:
@@ -61,13 +62,26 @@ def pieces(record: TopRecord, minute: Fragment, context: ReadContext) -> list[Si
             channel=channel_name(found.target, found.name, taken),
             unit=found.unit or ucum(trace.unit) or "1",
             limits=(found.low, found.high),
-            time=record.instant(minute.start),
+            time=record.own(record.instant(minute.start)),
             rate_hz=record.rate_hz * trace.per_frame,
             samples=samples,
-            source=record.column(SOURCE),
+            source=record.source(SOURCE),
         )
-        out += signals.pieces(recording, lambda end: availability(end, delay=context.delays["monitor"]))
+        cut = signals.pieces(recording, lambda end: availability(end, delay=context.delays["monitor"]))
+        out += cut if record.offset == 0 else (_moved(one, record) for one in cut)
     return out
+
+
+def _moved(piece: SignalPiece, record: TopRecord) -> SignalPiece:
+    """The piece at its true time: a version of the fact that the piece is by the monitor's own clock."""
+    return replace(
+        piece,
+        time=piece.time + record.offset,
+        available_time=piece.available_time + record.offset,
+        source=record.column(SOURCE),
+        event_id=content_id(piece.event_id, record.offset),
+        fact_id=piece.event_id,
+    )
 
 
 def canonical(trace: Trace, found: Target) -> np.ndarray | None:
