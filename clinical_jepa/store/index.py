@@ -16,10 +16,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from clinical_jepa.store.files import verify, write_whole
+from clinical_jepa.store.files import digest, verify, write_whole
 from clinical_jepa.vocabulary.identity import content_id
 
 FOLDER = "index"
+MANY = 16  # files: then they are merged
 FAR = 1_000_000  # rows of an index file that are looked at, and so held in memory, at once
 _ID = 32  # hex characters
 
@@ -72,8 +73,8 @@ class Index:
         held = np.zeros(keys.fact.size, bool)
         found = [_pairs(np.zeros((2, 0), np.uint64))]
         order = np.argsort(keys.fact, kind="stable")
-        for name, digest in self.files.items():
-            verify(self.root / name, digest)
+        for name, mark in self.files.items():
+            verify(self.root / name, mark)
             size = _size(self.root / name)
             for places in np.array_split(order, max(1, min(order.size, size // FAR))):
                 with _mapped(self.root / name) as rows:
@@ -94,6 +95,22 @@ def inside(keys: Keys) -> tuple[np.ndarray, np.ndarray]:
 def write(root: Path, name: str, keys: Keys) -> None:
     """An index file of these rows."""
     write_whole(root / name, lambda file: _put(file, keys.fact.size, [keys.take(keys.order)]))
+
+
+def fewer(root: Path, files: Mapping[str, str], stem: str, *, many: int = MANY) -> dict[str, str]:
+    """The same rows in fewer files, where there are more than ``many``: the smaller ones merged, named after ``stem``.
+
+    The largest is left alone until the others together are as large, so that a row is written anew a few times.
+    """
+    if len(files) <= many:
+        return dict(files)
+    sizes = {name: (root / name).stat().st_size for name in files}
+    old = sorted(sizes, key=lambda name: sizes[name])
+    while len(old) > 2 and sizes[old[-1]] > sum(sizes[name] for name in old[:-1]):
+        old.pop()
+    name = f"{FOLDER}/{stem}m{content_id(*old)[:12]}.npy"
+    merge(root, name, old)
+    return {one: mark for one, mark in files.items() if one not in old} | {name: digest(root / name)}
 
 
 def merge(root: Path, name: str, old: Sequence[str]) -> None:

@@ -14,14 +14,12 @@ import numpy as np
 import pyarrow.compute as pc
 
 from clinical_jepa.store import index
-from clinical_jepa.store.files import digest
 from clinical_jepa.store.manifest import Manifest, Segment
 from clinical_jepa.store.reach import measured
 from clinical_jepa.store.segments import SCHEMAS, TIMED, by_subject, read_segments, write_segment
 from clinical_jepa.vocabulary.identity import content_id
 
 MANY = 64  # runs of one kind, or small segments of it
-MANY_INDEX = 16
 SMALL_ROWS = 50_000
 SEGMENT_ROWS = 500_000  # of a merged segment: some tens of MB
 MERGE_ROWS = 2_000_000  # at once: half a GB or so
@@ -41,7 +39,7 @@ def tidied(root: Path, manifest: Manifest) -> Manifest:
 
 def index_tidied(root: Path, manifest: Manifest) -> Manifest:
     """The same store, its index files merged where they are many; still to be published."""
-    return _index_merged(root, manifest) if len(manifest.index) > MANY_INDEX else manifest
+    return replace(manifest, index=index.fewer(root, manifest.index, f"{manifest.commit:08d}"))
 
 
 def settled(root: Path, manifest: Manifest) -> Manifest:
@@ -49,7 +47,7 @@ def settled(root: Path, manifest: Manifest) -> Manifest:
     for kind in SCHEMAS:
         if len(_runs(manifest.of(kind))) > 1:
             manifest = compacted(root, manifest, kind, manifest.of(kind))
-    return _index_merged(root, manifest) if len(manifest.index) > 1 else manifest
+    return replace(manifest, index=index.fewer(root, manifest.index, f"{manifest.commit:08d}", many=1))
 
 
 def compacted(root: Path, manifest: Manifest, kind: str, old: Sequence[Segment]) -> Manifest:
@@ -115,15 +113,3 @@ def _cut(subject: np.ndarray) -> list[tuple[int, int]]:
             pieces.append((first, end - first))
             first = end
     return pieces
-
-
-def _index_merged(root: Path, manifest: Manifest) -> Manifest:
-    """The same store with its smaller index files in one."""
-    sizes = {name: (root / name).stat().st_size for name in manifest.index}
-    old = sorted(sizes, key=lambda name: sizes[name])
-    while len(old) > 2 and sizes[old[-1]] > sum(sizes[name] for name in old[:-1]):
-        old.pop()  # the largest is left alone until the others together are as large
-    name = f"{index.FOLDER}/{manifest.commit:08d}m{content_id(*old)[:12]}.npy"
-    index.merge(root, name, old)
-    rest = {one: mark for one, mark in manifest.index.items() if one not in old}
-    return replace(manifest, index={**rest, name: digest(root / name)})

@@ -168,7 +168,9 @@ class Work:
         fresh = first & ~held
         if fresh.any():
             index.write(self.known.root, name, every.take(fresh))
-            self.index[name] = digest(self.known.root / name)
+            self.index = index.fewer(
+                self.known.root, {**self.index, name: digest(self.known.root / name)}, Path(name).stem
+            )
         pairs = np.unique(np.concatenate([with_known, among]), axis=0)
         return np.split(fresh, np.cumsum([one.fact.size for one in keys])[:-1]), pa.table(list(pairs.T), SHARED)
 

@@ -18,6 +18,7 @@ from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.records.instant import END
 from clinical_jepa.store import index, merging
 from clinical_jepa.store import manifest as manifests
+from clinical_jepa.store import parts as parts_of_a_commit
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.files import digest
 from clinical_jepa.store.index import Index, Keys
@@ -137,7 +138,7 @@ def test_runs_are_merged_as_the_store_grows_and_each_row_is_written_anew_a_few_t
 ) -> None:
     monkeypatch.setattr(merging, "SMALL_ROWS", 0)
     monkeypatch.setattr(merging, "MANY", 4)
-    monkeypatch.setattr(merging, "MANY_INDEX", 3)
+    monkeypatch.setattr(index.fewer, "__kwdefaults__", {"many": 3})
     written_rows: list[int] = []
     honest = merging.write_segment
 
@@ -182,3 +183,21 @@ def test_rows_lie_by_subject_so_that_one_is_read_without_the_others(tmp_path: Pa
     (path,) = (tmp_path / "events").iterdir()
     rows = pl.DataFrame(pl.from_arrow(pq.ParquetFile(path).read(["subject_id", "available_time"])))
     assert rows.equals(rows.sort("subject_id", "available_time"))
+
+
+def test_a_unit_of_many_parts_keeps_its_index_in_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part looks through what the parts before it wrote."""
+    monkeypatch.setattr(parts_of_a_commit, "PART_ROWS", 2)
+    looked: list[int] = []
+    honest = Index.look
+
+    def watched(self: Index, wanted: Keys) -> Any:
+        looked.append(len(self.files))
+        return honest(self, wanted)
+
+    monkeypatch.setattr(Index, "look", watched)
+    rows = [batch(Row(f"e{number}", number), Row(f"f{number}", number)) for number in range(60)]
+    store = Store.open(tmp_path, create=True)
+    assert put(store, *rows, *rows[::7]).duplicates == 2 * len(rows[::7])
+    assert len(looked) == 69
+    assert max(looked) <= index.MANY
