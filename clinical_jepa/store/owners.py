@@ -138,8 +138,11 @@ class _Tree:
 def joined(pairs: Iterable[tuple[int, int]]) -> dict[int, frozenset[int]]:
     """By subject that stands in a pair: everyone whom pairs connect with it, itself included."""
     groups: dict[int, set[int]] = {}
-    for one, other in pairs:
-        both = groups.get(one, {one}) | groups.get(other, {other})
-        for subject in both:
-            groups[subject] = both
-    return {subject: frozenset(group) for subject, group in groups.items()}
+    for pair in pairs:
+        small, large = sorted((groups.setdefault(one, {one}) for one in pair), key=len)
+        if small is not large:
+            large |= small
+            groups |= dict.fromkeys(small, large)
+    apart = {id(group): group for group in groups.values()}
+    frozen = {name: frozenset(group) for name, group in apart.items()}
+    return {subject: frozen[id(group)] for subject, group in groups.items()}

@@ -139,7 +139,7 @@ class Work:
         return unheard
 
     def _new_rows(self, batches: Sequence[SourceBatch], stem: str) -> tuple[dict[str, pa.Table], int]:
-        """(rows by kind that the store does not hold, rows offered); their arrays and their index are written."""
+        """(rows by kind that the store does not hold, rows offered); their arrays and what the index says are written."""
         pieces = [piece for batch in batches for piece in batch.signals]
         items = [item for batch in batches for item in batch.images]
         offered = {
@@ -147,7 +147,7 @@ class Work:
             "signals": receipts.signal_rows(pieces),
             "images": receipts.image_rows(items),
         }
-        fresh, shared = self._fresh([Keys.of(offered[kind]) for kind in TIMED], f"{index.FOLDER}/{stem}.npy")
+        fresh = self._fresh([Keys.of(offered[kind]) for kind in TIMED], stem)
         new = {kind: offered[kind].filter(pa.array(mine)) for kind, mine in zip(TIMED, fresh, strict=True)}
         samples = [piece.samples for piece, mine in zip(pieces, fresh[1], strict=True) if mine]
         items = [item for item, mine in zip(items, fresh[2], strict=True) if mine]
@@ -156,23 +156,22 @@ class Work:
         return new | {
             "signals": receipts.pointing(new["signals"], reference=at[0]),
             "images": receipts.pointing(new["images"], reference=at[1], prepared=at[2]),
-            "shared": shared,
         }, sum(table.num_rows for table in offered.values())
 
-    def _fresh(self, keys: Sequence[Keys], name: str) -> tuple[list[np.ndarray], pa.Table]:
-        """(boolean ``[N]`` by kind: rows of neither the store nor this commit; SHARED of them); these are in the index then."""
+    def _fresh(self, keys: Sequence[Keys], stem: str) -> list[np.ndarray]:
+        """Boolean ``[N]`` by kind: rows of neither the store nor this commit; they and whom they join are written down."""
         every = reduce(Keys.and_, keys)
         known = Index(root=self.known.root, files={**self.known.manifest.index, **self.index})
         held, with_known = known.look(every)
         first, among = index.inside(every)
         fresh = first & ~held
         if fresh.any():
+            name = f"{index.FOLDER}/{stem}.npy"
             index.write(self.known.root, name, every.take(fresh))
-            self.index = index.fewer(
-                self.known.root, {**self.index, name: digest(self.known.root / name)}, Path(name).stem
-            )
-        pairs = np.unique(np.concatenate([with_known, among]), axis=0)
-        return np.split(fresh, np.cumsum([one.fact.size for one in keys])[:-1]), pa.table(list(pairs.T), SHARED)
+            self.index = index.fewer(self.known.root, {**self.index, name: digest(self.known.root / name)}, stem)
+            pairs = np.unique(np.concatenate([with_known, among]), axis=0)
+            self._put({"shared": pa.table(list(pairs.T), SHARED)}, stem)
+        return np.split(fresh, np.cumsum([one.fact.size for one in keys])[:-1])
 
     def _kept(self, samples: Sequence[Sequence[np.ndarray]], arrays: str) -> list[list[str]]:
         """References into ``arrays``, written by now, in the order and the groups of the samples."""

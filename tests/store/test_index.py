@@ -21,8 +21,10 @@ from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store import parts as parts_of_a_commit
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.files import digest
+from clinical_jepa.store.groups import Groups
 from clinical_jepa.store.index import Index, Keys
 from clinical_jepa.store.manifest import Manifest, Segment
+from clinical_jepa.store.owners import joined
 from tests.store.builders import Row, batch, ids, put, stored
 
 few = st.integers(0, 5)
@@ -77,6 +79,38 @@ def test_among_rows_that_come_together_the_first_of_equals_is_kept(new: list[tup
     first, shared = index.inside(keys(new))
     assert first.tolist() == [row[:2] not in [other[:2] for other in new[:place]] for place, row in enumerate(new)]
     assert _linked({tuple(pair) for pair in shared.tolist()}) == _linked(pairs(new, new))
+
+
+@given(st.lists(st.tuples(few, few), max_size=12))
+def test_joined_subjects_are_all_who_pairs_connect(pairs_said: list[tuple[int, int]]) -> None:
+    for subject, group in joined(pairs_said).items():
+        reached, before = {subject}, set[int]()
+        while reached != before:
+            before = set(reached)
+            reached |= {one for pair in pairs_said if reached & set(pair) for one in pair}
+        assert group == reached
+    assert set(joined(pairs_said)) == {one for pair in pairs_said for one in pair}
+
+
+def test_a_large_group_is_kept_once_and_not_once_for_each_of_it() -> None:
+    assert len({id(group) for group in joined((0, other) for other in range(1, 1000)).values()}) == 1
+
+
+@pytest.mark.parametrize("mode", ["live", "history"])
+@pytest.mark.parametrize("commits", [1, 2])
+def test_a_fact_said_of_two_subjects_joins_them_once(tmp_path: Path, mode: str, commits: int) -> None:
+    rows = Row("wrong", 5, fact="f", subject=1), Row("right", 6, fact="f", subject=2)
+    said = [batch(*rows)] if commits == 1 else [batch(row) for row in rows]
+    store = Store.open(tmp_path, create=True)
+    for number, one in enumerate(said):
+        put(store, one, mode=mode, now=100 + number)
+    assert Groups(tmp_path, manifests.read(tmp_path)).kin == {1: {1, 2}, 2: {1, 2}}
+    assert ids(store.history(1, as_of=END).events) == []
+    assert ids(store.history(2, as_of=END).events) == ["right"]
+    before = store.watermark
+    for one in said:
+        assert put(store, one, mode=mode, now=200).duplicates == len(rows) / commits
+    assert store.watermark == before  # twice is once
 
 
 def _linked(both: set[tuple[int, ...]]) -> set[frozenset[int]]:
