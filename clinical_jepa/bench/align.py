@@ -21,7 +21,7 @@ STAY = 2 * 1440  # minutes
 
 
 def run(folder: Path, rows: int = ROWS) -> list[Figure]:
-    """The figure of issue line 1, on ``rows`` rows of stays of two days. Nothing is written to ``folder``."""
+    """The figure, on ``rows`` rows of stays of two days. Nothing is written to ``folder``: other parts need one."""
     import polars as pl
 
     table = sorted_store(rows)

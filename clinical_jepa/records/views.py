@@ -17,7 +17,8 @@ class Arrivals:
     """What the store answers: rows with ``since < available_time <= until``, newest revisions as of ``until``.
 
     Tables follow ``records.events`` and are sorted by (available_time, time, event_id). Retracted facts are absent.
-    ``origins`` gives, for each subject in the tables, the whole minute at or before its first arrival ever.
+    ``origins`` gives, for everybody known by ``until`` (of one subject's history, for it), the whole minute (µs) at or before
+    the first arrival ever.
     ``rewind`` gives, for each subject whose past changed (a correction, or rows committed late), the instant before
     which its memory must restart: a snapshot with ``cursor < rewind`` is still right.
     """

@@ -24,6 +24,11 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     aside.rename(path)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """The same where the content is at hand."""
+    write_whole(path, lambda file: file.writelines([content]))
+
+
 def digest(path: Path) -> str:
     """32 hex characters that change with any byte of the file."""
     with path.open("rb") as file:

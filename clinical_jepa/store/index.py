@@ -7,7 +7,6 @@ fact and event. Ids are hashes already, so their halves need no hashing: two row
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -77,8 +76,7 @@ class Index:
             verify(self.root / name, mark)
             size = _size(self.root / name)
             for places in np.array_split(order, max(1, min(order.size, size // FAR))):
-                with _mapped(self.root / name) as rows:
-                    found.append(_look(rows, keys, places, held))
+                found.append(_look(_mapped(self.root / name), keys, places, held))
         return held, np.unique(np.concatenate(found), axis=0)
 
 
@@ -125,14 +123,13 @@ def _ranges(paths: Sequence[Path], edges: Sequence[int]) -> Iterator[Keys]:
     cuts = np.array(edges, np.uint64)
     places = []
     for path in paths:
-        with _mapped(path) as rows:
-            places.append([0, *np.searchsorted(rows[0], cuts).tolist(), rows.shape[1]])
+        rows = _mapped(path)
+        places.append([0, *np.searchsorted(rows[0], cuts).tolist(), rows.shape[1]])
     for step in range(len(edges) + 1):
         keys = Keys(fact=np.zeros(0, np.uint64), event=np.zeros(0, np.uint64), subject=np.zeros(0, np.uint64))
         for path, mine in zip(paths, places, strict=True):
-            with _mapped(path) as rows:
-                fact, event, subject = np.array(rows[:, mine[step] : mine[step + 1]])
-                keys = keys.and_(Keys(fact=fact, event=event, subject=subject))
+            fact, event, subject = np.array(_mapped(path)[:, mine[step] : mine[step + 1]])
+            keys = keys.and_(Keys(fact=fact, event=event, subject=subject))
         yield keys.take(keys.order)
 
 
@@ -168,15 +165,14 @@ def _pairs(both: np.ndarray) -> np.ndarray:
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 
 
-@contextmanager
-def _mapped(path: Path) -> Iterator[np.ndarray]:
-    """The rows of an index file for a while: what was looked at leaves the memory again."""
-    yield np.load(path, mmap_mode="r", allow_pickle=False)
+def _mapped(path: Path) -> np.ndarray:
+    """The rows of an index file, mapped anew for each look: what was looked at leaves the memory with the map."""
+    rows: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return rows
 
 
 def _size(path: Path) -> int:
-    with _mapped(path) as rows:
-        return int(rows.shape[1])
+    return int(_mapped(path).shape[1])
 
 
 def _half(ids: pa.ChunkedArray, *, second: bool = False) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 
 from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.store.crash_points import reached
-from clinical_jepa.store.files import sync_folder, write_whole
+from clinical_jepa.store.files import sync_folder, write_bytes
 
 SCHEMA_VERSION = 3
 NAME = "manifest.json"
@@ -95,13 +95,9 @@ def write(root: Path, manifest: Manifest) -> None:
     body = asdict(manifest)
     content = json.dumps({"schema_version": SCHEMA_VERSION, "check": _check(body), "body": body}).encode()
     reached("append.before-manifest")
-    write_whole(root / NAME, lambda file: _put(file, content))
+    write_bytes(root / NAME, content)
     reached("append.after-manifest")
     sync_folder(root)
-
-
-def _put(file: Any, content: bytes) -> None:
-    file.write(content)
 
 
 def _check(body: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.events import EVENTS, RETRACTED
 from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.store.events import Store
-from clinical_jepa.store.files import write_whole
+from clinical_jepa.store.files import write_bytes, write_whole
 from clinical_jepa.store.reader import Reader
 from clinical_jepa.vocabulary.codes import by_code
 
@@ -53,7 +53,7 @@ def export(store: Store, out: Path, *, view: View, as_of: int, made: datetime) -
     _write(out / "metadata" / "codes.parquet", _codes(sorted(codes)))
     _write(out / "metadata" / "subject_splits.parquet", _splits(people))
     said = json.dumps(_described(view, as_of, made), indent=1).encode()
-    write_whole(out / "metadata" / "dataset.json", lambda file: file.writelines([said]))
+    write_bytes(out / "metadata" / "dataset.json", said)
     files = len(list((out / "data").glob("*.parquet")))
     return {"subjects": len(people), "rows": written, "codes": len(codes), "files": files}
 

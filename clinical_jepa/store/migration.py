@@ -87,8 +87,7 @@ def _indexed(root: Path, body: dict[str, Any]) -> Manifest:
 
 def _keyed(root: Path, segment: Segment) -> tuple[Segment, Keys]:
     """(the segment with the reach of its subjects, what the index says of its rows)."""
-    columns = ["subject_id", "event_id", *(["fact_id"] if segment.kind != "signals" else [])]
-    table = read_segments(root, segment.kind, [segment], columns=columns)
+    table = read_segments(root, segment.kind, [segment], columns=["subject_id", "event_id", "fact_id"])
     reach = pc.min_max(table["subject_id"]).as_py()
     return replace(segment, first_subject=reach["min"], last_subject=reach["max"]), Keys.of(table)
 

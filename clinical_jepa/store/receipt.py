@@ -18,10 +18,10 @@ from clinical_jepa.records.batch import Identity, ImageItem, Rejection, SignalPi
 from clinical_jepa.records.events import CROSSWALK, IMAGES, REJECTIONS, SIGNALS
 from clinical_jepa.records.instant import SECOND
 from clinical_jepa.store import changed
+from clinical_jepa.store.segments import TIMED
 from clinical_jepa.store.versions import turns
 from clinical_jepa.vocabulary.identity import content_id
 
-TIMED = ("events", "signals", "images")  # kinds whose rows are versions of facts, of records that may be withdrawn
 REPORTED = ("issued", "last-updated")  # bases that are a claim of the source about when it reported
 
 

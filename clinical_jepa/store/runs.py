@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from clinical_jepa.store.files import sync_folder, write_whole
+from clinical_jepa.store.files import sync_folder, write_bytes
 
 FOLDER = "runs"
 
@@ -30,12 +29,7 @@ def note(root: Path, run: Run) -> None:
     """Keep this as the newest run of its name."""
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(asdict(run)).encode()
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
-    write_whole(folder / f"{run.name}.json", write)
+    write_bytes(folder / f"{run.name}.json", json.dumps(asdict(run)).encode())
     sync_folder(folder)
 
 

@@ -40,15 +40,13 @@ SCHEMAS = {
     "units": UNITS,
     "digests": DIGESTS,
 }
-TIMED = ("events", "signals", "images")
+TIMED = ("events", "signals", "images")  # rows about subjects: versions of facts, of records that may be withdrawn
 GROUP_ROWS = 16_384  # of a row group: what a reader of one subject reads at least
 
 
 def with_commit(table: pa.Table, commit: int) -> pa.Table:
     """The rows with the number of their commit."""
-    return table.append_column(
-        COMMIT, pa.array([commit], pa.int64()).take(pa.nulls(table.num_rows, pa.int8()).fill_null(0))
-    )
+    return table.append_column(COMMIT, pa.repeat(pa.scalar(commit, pa.int64()), table.num_rows))
 
 
 def write_segment(root: Path, kind: str, stem: str, table: pa.Table) -> Segment:

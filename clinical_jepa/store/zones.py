@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 from clinical_jepa.records.errors import BadRequest, BrokenStore
-from clinical_jepa.store.files import sync_folder, write_whole
+from clinical_jepa.store.files import sync_folder, write_bytes
 from clinical_jepa.store.locks import writer_lock
 
 NAME = "zones.json"
@@ -34,10 +33,7 @@ def agree(root: Path, sources: Iterable[str], zone: str) -> None:
 
 
 def _write(root: Path, zones: dict[str, str]) -> None:
-    def put(file: BinaryIO) -> None:
-        file.write(json.dumps(zones, indent=1).encode())
-
-    write_whole(root / NAME, put)
+    write_bytes(root / NAME, json.dumps(zones, indent=1).encode())
     sync_folder(root)
 
 

@@ -35,7 +35,6 @@ from clinical_jepa.training.splits import Splits, split
 
 __all__ = ["Source", "TrainConfig", "pretrain", "stays"]
 
-GROUP = 32  # subjects read at a time
 VALIDATIONS = 4  # fixed batches
 RUN = "run"  # folder of the last checkpoint and the log, in the model folder
 Progress = Callable[[int, int], None]

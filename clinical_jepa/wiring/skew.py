@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,7 +50,7 @@ def of_store(settings: Settings, subjects: Sequence[str], *, write: Path | None 
 def _written(settings: Settings, store: Store, found: Sequence[tuple[int, Skew]], path: Path) -> list[str]:
     """What went to the table, and why the rest did not. The whole is read as ingest reads it before it takes its place."""
     from clinical_jepa.sources.clocks import COLUMNS, table
-    from clinical_jepa.store.files import write_whole
+    from clinical_jepa.store.files import write_bytes
 
     zone = compose.zone(settings)
     held = path.read_text(encoding="utf-8-sig") if path.is_file() else ",".join(COLUMNS) + "\n"
@@ -67,7 +67,7 @@ def _written(settings: Settings, store: Store, found: Sequence[tuple[int, Skew]]
         said.append(f"{name}: {'written' if why is None else f'not written: {why}'}")
     after = held + ("" if held.endswith("\n") else "\n") + text.getvalue()
     table(after.splitlines(), zone)
-    write_whole(path, lambda file: _put(file, after))
+    write_bytes(path, after.encode())
     return [*said, f"{count} written to {path}; ingest applies them where site.clock_offsets names that file"]
 
 
@@ -97,7 +97,3 @@ def _row(name: str, skew: Skew, monitor: pa.Table) -> list[object]:
     start, end = iso(int(times.min()) - HOUR), iso(int(times.max()) + MINUTE)
     offset, low, high = (round((one or 0) / SECOND, 1) for one in (skew.offset, skew.low, skew.high))
     return [name, "", start, end, offset, low, high, BASIS]
-
-
-def _put(file: BinaryIO, text: str) -> None:
-    file.write(text.encode())

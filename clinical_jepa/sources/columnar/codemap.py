@@ -18,7 +18,6 @@ import polars as pl
 
 from clinical_jepa.vocabulary.tables import Row, cached, rows
 
-SOURCES_OF_UNITS = ("row", "documentation", "disputed")
 _SCHEMA: dict[str, Any] = {
     "item": pl.String,
     "code": pl.String,
