@@ -22,6 +22,8 @@ def site_table(lines: Iterable[str], zone: ZoneInfo) -> tuple[Association, ...]:
 
 
 def _association(row: dict[str, str], zone: ZoneInfo, line: int) -> Association:
+    if None in row or None in row.values():
+        raise BadRequest(f"line {line} of the table of devices has not as many cells as the head")
     if not row["device"] or not row["bed"]:
         raise BadRequest(f"line {line} of the table of devices names no device or no bed")
     start = _instant(row["from"], zone, line)

@@ -121,6 +121,8 @@ def test_a_sites_table_is_read_in_its_zone() -> None:
         ("m1,A,2026-10-25T02:30,", "change of clocks"),
         ("m1,A,2026-03-29T02:30,", "change of clocks"),
         ("m1,,2026-01-05T10:00,", "names no device or no bed"),
+        ("m1,A,2026-01-05T10:00", "cells"),
+        ("m1,A,2026-01-05T10:00,,B", "cells"),
         ("m1,A,tomorrow,", "no ISO time"),
         ("m1,A,2026-01-05T10:00,2026-01-05T09:00", "ends before"),
     ):
