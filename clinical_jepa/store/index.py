@@ -61,27 +61,39 @@ class Keys:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Found:
+    """What an index says of N rows: whether it holds each, or another version of its fact (bool ``[N]`` both).
+
+    ``pairs [M, 2]``: subjects of whom one fact is said, the lower first.
+    """
+
+    held: np.ndarray
+    said: np.ndarray
+    pairs: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
 class Index:
     """The index files of a store, by name, with the digests of their bytes."""
 
     root: Path
     files: Mapping[str, str]
 
-    def look(self, keys: Keys) -> tuple[np.ndarray, np.ndarray]:
-        """``held [N]`` (bool): rows that are there; ``pairs [M, 2]``: subjects of whom one fact is said (lower, higher)."""
-        held = np.zeros(keys.fact.size, bool)
+    def look(self, keys: Keys) -> Found:
+        """What is there of these rows and their facts."""
+        held, said = np.zeros((2, keys.fact.size), bool)
         found = [_pairs(np.zeros((2, 0), np.uint64))]
         order = np.argsort(keys.fact, kind="stable")
         for name, mark in self.files.items():
             verify(self.root / name, mark)
             size = _size(self.root / name)
             for places in np.array_split(order, max(1, min(order.size, size // FAR))):
-                found.append(_look(_mapped(self.root / name), keys, places, held))
-        return held, np.unique(np.concatenate(found), axis=0)
+                found.append(_look(_mapped(self.root / name), keys, places, held, said))
+        return Found(held=held, said=said, pairs=np.unique(np.concatenate(found), axis=0))
 
 
 def inside(keys: Keys) -> tuple[np.ndarray, np.ndarray]:
-    """``first [N]`` (bool): rows that none before them equals; ``pairs`` as of ``Index.look``, among the rows themselves."""
+    """``first [N]`` (bool): rows that none before them equals; ``pairs`` as of ``Found``, among the rows themselves."""
     order = keys.order
     fact, event, subject = keys.fact[order], keys.event[order], keys.subject[order]
     same = fact[1:] == fact[:-1]
@@ -144,8 +156,8 @@ def _put(file: BinaryIO, size: int, pieces: Iterator[Keys] | Sequence[Keys]) -> 
         done += piece.fact.size
 
 
-def _look(rows: np.ndarray, keys: Keys, places: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Marks in ``held`` those of the keys at ``places`` that are among ``rows``; the pairs of subjects they share facts with."""
+def _look(rows: np.ndarray, keys: Keys, places: np.ndarray, held: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Marks in ``held`` and ``said`` what of the keys at ``places`` is among ``rows``; pairs of subjects that share a fact."""
     fact, event, subject = rows
     at = np.searchsorted(fact, keys.fact[places])
     pairs = []
@@ -153,6 +165,7 @@ def _look(rows: np.ndarray, keys: Keys, places: np.ndarray, held: np.ndarray) ->
         there = at < fact.size
         there[there] = fact[at[there]] == keys.fact[places[there]]
         places, at = places[there], at[there]
+        said[places] = True
         held[places[event[at] == keys.event[places]]] = True
         pairs.append(_pairs(np.stack([subject[at], keys.subject[places]])))
         at = at + 1

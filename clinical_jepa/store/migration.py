@@ -66,7 +66,7 @@ def _indexed(root: Path, body: dict[str, Any]) -> Manifest:
         segment = old
         if old.kind in TIMED:
             segment, keys = _keyed(root, old)
-            _, found = Index(root=root, files=after.index).look(keys)
+            found = Index(root=root, files=after.index).look(keys).pairs
             pairs += [found, index.inside(keys)[1]]
             name = f"{index.FOLDER}/{after.commit:08d}v{number:05d}.npy"
             index.write(root, name, keys)

@@ -72,6 +72,7 @@ class Work:
     ids: dict[str, set[str]] = field(default_factory=dict)  # by kind: of changes and refusals, which are few
     people: dict[Identity, None] = field(default_factory=dict)
     added: Appended = field(default_factory=Appended)
+    again: bool = False  # a fact that the store knows is said anew
     clock: int | None = None  # the newest available time that this commit gave
 
     @property
@@ -110,7 +111,7 @@ class Work:
 
     def _receipt(self, instant: int, tables: Mapping[str, pa.Table]) -> int:
         """Never before a live commit; after all that was committed, where something of that is changed."""
-        changes = bool(tables["retractions"].num_rows or tables["links"].num_rows)
+        changes = self.again or bool(tables["retractions"].num_rows or tables["links"].num_rows)
         before = self.known.manifest.clock
         return instant if before is None else max(instant, before + changes)
 
@@ -162,14 +163,15 @@ class Work:
         """Boolean ``[N]`` by kind: rows of neither the store nor this commit; they and whom they join are written down."""
         every = reduce(Keys.and_, keys)
         known = Index(root=self.known.root, files={**self.known.manifest.index, **self.index})
-        held, with_known = known.look(every)
+        found = known.look(every)
         first, among = index.inside(every)
-        fresh = first & ~held
+        fresh = first & ~found.held
+        self.again |= bool((fresh & found.said).any())
         if fresh.any():
             name = f"{index.FOLDER}/{stem}.npy"
             index.write(self.known.root, name, every.take(fresh))
             self.index = index.fewer(self.known.root, {**self.index, name: digest(self.known.root / name)}, stem)
-            pairs = np.unique(np.concatenate([with_known, among]), axis=0)
+            pairs = np.unique(np.concatenate([found.pairs, among]), axis=0)
             self._put({"shared": pa.table(list(pairs.T), SHARED)}, stem)
         return np.split(fresh, np.cumsum([one.fact.size for one in keys])[:-1])
 

@@ -77,6 +77,16 @@ def test_versions_that_come_together_keep_their_sources_order(tmp_path: Path) ->
     assert ids(store.arrivals(100, END).events) == ["a", "later"]
 
 
+def test_versions_of_two_commits_at_one_instant_keep_the_order_of_the_commits(tmp_path: Path) -> None:
+    """A simulated clock that stands, or one of coarse steps; others of that instant are known at it."""
+    store = Store.open(tmp_path, create=True)
+    put(store, batch(Row("z", 10, fact="f")), mode="live", now=100)
+    put(store, batch(Row("new", 10)), mode="live", now=100)
+    put(store, batch(Row("a", 10, fact="f", status="corrected")), mode="live", now=100)
+    assert ids(store.arrivals(BEGINNING, 100).events) == ["new", "z"]
+    assert ids(store.arrivals(BEGINNING, 101).events) == ["new", "a"]
+
+
 def test_the_clock_is_read_under_the_lock_after_all_that_takes_long(tmp_path: Path) -> None:
     seen: list[str] = []
     item = picture("i", np.zeros((4, 4), np.float32))

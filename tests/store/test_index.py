@@ -69,7 +69,9 @@ def test_it_holds_what_was_written_and_knows_who_shares_a_fact(
         else:
             merged = known
         for one in (known, merged):
-            held, shared = one.look(keys(new))
+            found = one.look(keys(new))
+            held, shared = found.held, found.pairs
+            assert found.said.tolist() == [row[0] in {other[0] for other in every} for row in new]
             assert held.tolist() == [row[:2] in {other[:2] for other in every} for row in new]
             assert {tuple(pair) for pair in shared.tolist()} == pairs(every, new)
 
@@ -141,13 +143,13 @@ def test_a_lookup_holds_a_part_of_the_index_at_once(tmp_path: Path, monkeypatch:
     looked: list[int] = []
     honest: Callable[..., Any] = index._look
 
-    def watched(rows: Any, wanted: Any, places: np.ndarray, held: Any) -> Any:
+    def watched(rows: Any, wanted: Any, places: np.ndarray, *marks: Any) -> Any:
         looked.append(int(np.ptp(np.searchsorted(rows[0], wanted.fact[places]))))
-        return honest(rows, wanted, places, held)
+        return honest(rows, wanted, places, *marks)
 
     monkeypatch.setattr(index, "_look", watched)
     known = Index(root=tmp_path, files={"index/a.npy": digest(tmp_path / "index/a.npy")})
-    assert known.look(many)[0].all()
+    assert known.look(many).held.all()
     assert len(looked) == 40
     assert max(looked) <= 150
 
