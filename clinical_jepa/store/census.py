@@ -82,7 +82,13 @@ def _counted(root: Path, manifest: Manifest, column: str, as_of: int) -> pl.Data
     """Rows as they were stored: how many by ``column``, and when the newest became available."""
     none = pl.DataFrame(schema={column: pl.String, "rows": pl.Int64, "newest": pl.Int64})
     parts = [
-        _of_segment(root, one, column, None if (one.max_available or 0) <= as_of else as_of)
+        _of_segment(
+            root,
+            one,
+            column,
+            None if (one.max_available or 0) <= as_of else as_of,
+            None if one.last_commit <= manifest.commit else manifest.commit,
+        )
         for kind in TIMED
         for one in manifest.of(kind)
         if (one.min_available or 0) <= as_of
@@ -91,10 +97,10 @@ def _counted(root: Path, manifest: Manifest, column: str, as_of: int) -> pl.Data
 
 
 @lru_cache(maxsize=8192)
-def _of_segment(root: Path, segment: Segment, column: str, as_of: int | None) -> pl.DataFrame:
-    """The same of one segment: of its rows available by ``as_of``; None for all of them."""
+def _of_segment(root: Path, segment: Segment, column: str, as_of: int | None, until: int | None) -> pl.DataFrame:
+    """The same of one segment: of its rows available by ``as_of``, of commits up to ``until``; None for all of them."""
     where = None if as_of is None else pc.field("available_time") <= pa.scalar(as_of, INSTANT)
-    table = read_segments(root, segment.kind, [segment], columns=[column, "available_time"], where=where)
+    table = read_segments(root, segment.kind, [segment], until=until, columns=[column, "available_time"], where=where)
     rows = pl.DataFrame(
         {column: pl.from_arrow(table[column]), "at": table["available_time"].cast(pa.int64()).to_numpy()}
     )

@@ -37,7 +37,7 @@ from clinical_jepa.store.migration import migrate
 from clinical_jepa.store.parts import Appended, Known, Prepare, Work
 from clinical_jepa.store.parts import parts as grouped
 from clinical_jepa.store.reader import Reader, Result, followed, nothing, reread
-from clinical_jepa.store.segments import TIMED, read_segments
+from clinical_jepa.store.segments import TIMED, read_kind
 
 HELD_ROWS = 8_000_000  # two GB
 Answer = TypeVar("Answer")
@@ -215,7 +215,7 @@ class Store:
 
     def rejections(self) -> pa.Table:
         """What was refused, oldest first (REJECTIONS)."""
-        return reread(self.path, self._manifest, lambda manifest: quarantine.rows(self.path, manifest))
+        return self._read(lambda manifest: quarantine.rows(self.path, manifest))
 
     def rejection(self, rejection_id: str) -> dict[str, Any]:
         """One refusal with its original bytes; ``BadRequest`` where there is none of this id."""
@@ -236,7 +236,7 @@ class Store:
         if manifest.rows(TIMED) <= self.held_rows:
             self._reader = followed(self.path, manifest, nothing() if isinstance(known, Large) else known)
         elif isinstance(known, Large):
-            self._reader = known.at(Groups(self.path, manifest))
+            self._reader = known if known.groups.manifest is manifest else known.at(Groups(self.path, manifest))
         else:
             self._reader = Large(groups=Groups(self.path, manifest), held_rows=self.held_rows)
         return self._reader
@@ -244,16 +244,22 @@ class Store:
     def _crosswalk(self) -> Crosswalk:
         with self._guard:
             if self._people is None or self._people[0] != self.watermark:
-                rows = self._read(lambda manifest: read_segments(self.path, "crosswalk", manifest.of("crosswalk")))
+                rows = self._read(lambda manifest: read_kind(self.path, manifest, "crosswalk"))
                 self._people = self.watermark, crosswalk(rows)
             return self._people[1]
 
     def _later(self, kind: str, commit: int) -> pa.Table:
         """The rows of a kind that later commits brought."""
-        return self._read(lambda now: read_segments(self.path, kind, now.of(kind, after=commit), after=commit))
+        return self._read(lambda now: read_kind(self.path, now, kind, after=commit))
 
     def _read(self, read: Callable[[Manifest], Result]) -> Result:
-        return reread(self.path, self._manifest, read)
+        def noted(manifest: Manifest) -> Result:
+            answer = read(manifest)
+            if manifest.commit == self.watermark:
+                self._manifest = manifest  # of newer files, where its own were merged away
+            return answer
+
+        return reread(self.path, self._manifest, noted)
 
 
 def _rows(batch: SourceBatch) -> int:

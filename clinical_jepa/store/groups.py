@@ -16,7 +16,7 @@ from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.owners import joined
 from clinical_jepa.store.reach import Reach, reach
 from clinical_jepa.store.reader import Reader, followed, later_changes, nothing, reread
-from clinical_jepa.store.segments import TIMED, read_segments
+from clinical_jepa.store.segments import TIMED, read_kind, read_segments
 
 PART_ROWS = 500_000  # of a group: an eighth of a GB, twice as much while it is made
 
@@ -31,7 +31,8 @@ class Groups:
     @cached_property
     def reach(self) -> Reach:
         """Of all rows of the store."""
-        return reach(self.root, [one for one in self.manifest.segments if one.kind in TIMED])
+        segments = [one for kind in TIMED for one in self.manifest.of(kind)]
+        return reach(self.root, segments, self.manifest.commit)
 
     @cached_property
     def changes(self) -> Changes:
@@ -41,7 +42,7 @@ class Groups:
     @cached_property
     def kin(self) -> dict[int, frozenset[int]]:
         """By subject, of those that are not alone: whoever was ever merged with it or shares a fact with it."""
-        shared = read_segments(self.root, "shared", self.manifest.of("shared"))
+        shared = read_kind(self.root, self.manifest, "shared")
         pairs = [*zip(shared["lower"].to_pylist(), shared["higher"].to_pylist(), strict=True)]
         return joined([*pairs, *((link.absorbed, link.survivor) for link in self.changes.owners.links)])
 
@@ -85,12 +86,9 @@ class Groups:
     def touched(self, after: int) -> np.ndarray:
         """The subjects about whom later commits said anything, and their kin."""
         fresh = later_changes(self.root, self.manifest, after)
-        later = [
-            read_segments(self.root, kind, self.manifest.of(kind, after=after), after=after, columns=["subject_id"])
-            for kind in TIMED
-        ]
+        later = [read_kind(self.root, self.manifest, kind, after=after, columns=["subject_id"]) for kind in TIMED]
         subjects = [one for table in later for one in table["subject_id"].unique().to_pylist()]
-        shared = read_segments(self.root, "shared", self.manifest.of("shared", after=after), after=after)
+        shared = read_kind(self.root, self.manifest, "shared", after=after)
         links = fresh.links["absorbed"].to_pylist()
         return self.closed(
             [*subjects, *links, *shared["lower"].to_pylist(), *self._said(fresh.retractions["record_id"])]
@@ -102,7 +100,9 @@ class Groups:
         if len(records):
             for kind in TIMED:
                 for segment in self.manifest.of(kind):
-                    rows = read_segments(self.root, kind, [segment], columns=["subject_id", "record_id"])
+                    rows = read_segments(
+                        self.root, kind, [segment], until=self.manifest.commit, columns=["subject_id", "record_id"]
+                    )
                     said = pc.is_in(rows["record_id"], value_set=records.combine_chunks())
                     found |= set(rows["subject_id"].filter(said).unique().to_pylist())
         return found

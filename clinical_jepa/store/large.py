@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -54,7 +55,7 @@ class Large:
             (one.arrivals(since, until, known_commits=known_commits) for one in self._readers(subjects)),
             since=since,
             until=until,
-            origins={subject: floor_minute(first) for subject, first in self._firsts().items() if first <= until},
+            origins={subject: floor_minute(first) for subject, first in self._firsts.items() if first <= until},
             watermark=commit,
         )
 
@@ -101,6 +102,7 @@ class Large:
         self.working = self.groups.read(_of(known), known)
         return self.working
 
+    @cached_property
     def _firsts(self) -> dict[int, int]:
         """By subject: when its first row became available."""
         reach, kin = self.groups.reach, self.groups.kin

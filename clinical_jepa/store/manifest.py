@@ -40,7 +40,11 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Immutable; every commit writes a new one. ``clock`` is the newest available time given by a live commit."""
+    """Immutable; every commit writes a new one. ``clock`` is the newest available time given by a live commit.
+
+    Where files were merged away under a reader, it goes on with newer files and the ``commit`` that it knows: rows of later
+    commits lie in them, and are left out.
+    """
 
     commit: int = 0
     clock: int | None = None
@@ -57,8 +61,12 @@ class Manifest:
         return sum(segment.rows for segment in self.segments if segment.kind in wanted)
 
     def of(self, kind: str, *, after: int = 0) -> list[Segment]:
-        """The segments of a kind that hold rows of commits later than ``after``."""
-        return [segment for segment in self.segments if segment.kind == kind and segment.last_commit > after]
+        """The segments of a kind that hold rows of commits later than ``after``, up to this one."""
+        return [
+            one
+            for one in self.segments
+            if one.kind == kind and one.last_commit > after and one.first_commit <= self.commit
+        ]
 
 
 def exists(root: Path) -> bool:
@@ -85,7 +93,7 @@ def read_body(root: Path) -> tuple[int, dict[str, Any]]:
         body, check, version = content["body"], content["check"], content["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BrokenStore(f"{root / NAME} cannot be read ({error}); nothing was changed; restore the file") from error
-    if check != _check(body):
+    if version <= SCHEMA_VERSION and check != _check(version, body):  # how a later one is made, a later program knows
         raise BrokenStore(f"{root / NAME} fails its checksum; nothing was changed; restore the file from a backup")
     return int(version), body
 
@@ -93,12 +101,16 @@ def read_body(root: Path) -> tuple[int, dict[str, Any]]:
 def write(root: Path, manifest: Manifest) -> None:
     """Commit: after this returns the store is what ``manifest`` says, also after a loss of power."""
     body = asdict(manifest)
-    content = json.dumps({"schema_version": SCHEMA_VERSION, "check": _check(body), "body": body}).encode()
+    content = json.dumps(
+        {"schema_version": SCHEMA_VERSION, "check": _check(SCHEMA_VERSION, body), "body": body}
+    ).encode()
     reached("append.before-manifest")
     write_bytes(root / NAME, content)
     reached("append.after-manifest")
     sync_folder(root)
 
 
-def _check(body: dict[str, Any]) -> str:
-    return blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
+def _check(version: Any, body: dict[str, Any]) -> str:
+    """Of the body; from version 3 on also of the version, so that a changed one is not taken for an older store."""
+    said = body if version in (1, 2) else [version, body]
+    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -8,6 +8,7 @@ store.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,9 @@ def migrate(root: Path) -> bool:
             for folder in writing.FOLDERS:
                 sync_folder(root / folder)
             manifests.write(root, migrated)
-    except PermissionError as error:
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
         raise BadRequest(
             f"{root} is of schema version {found} and has to be migrated, but cannot be written ({error.strerror}); open "
             "it once with the right to write"

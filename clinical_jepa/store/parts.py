@@ -22,7 +22,7 @@ from clinical_jepa.store.crosswalk import Crosswalk
 from clinical_jepa.store.files import digest
 from clinical_jepa.store.index import Index, Keys
 from clinical_jepa.store.manifest import Manifest, Segment
-from clinical_jepa.store.segments import DIGESTS, SHARED, TIMED, UNITS, read_segments, with_commit, write_segment
+from clinical_jepa.store.segments import DIGESTS, SHARED, TIMED, UNITS, read_kind, with_commit, write_segment
 
 Prepare = Callable[[np.ndarray, tuple[float, float] | None], np.ndarray]
 PART_ROWS = 500_000
@@ -129,10 +129,8 @@ class Work:
     def _unheard(self, kind: str, ids: pa.ChunkedArray) -> list[bool]:
         """Of few rows: which are of neither the store nor this commit, each at its first place only."""
         if kind not in self.ids and len(ids):
-            known = self.known.manifest.of(kind)
-            self.ids[kind] = set(
-                read_segments(self.known.root, kind, known, columns=[IDS[kind]])[IDS[kind]].to_pylist()
-            )
+            known = read_kind(self.known.root, self.known.manifest, kind, columns=[IDS[kind]])
+            self.ids[kind] = set(known[IDS[kind]].to_pylist())
         unheard = []
         for one in ids.to_pylist():
             unheard.append(one not in self.ids[kind])

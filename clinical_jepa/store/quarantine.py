@@ -14,15 +14,15 @@ from clinical_jepa.records.events import REJECTIONS
 from clinical_jepa.store import writing
 from clinical_jepa.store.changes import Changes
 from clinical_jepa.store.manifest import Manifest
-from clinical_jepa.store.segments import read_segments, write_segment
+from clinical_jepa.store.segments import read_kind, write_segment
 from clinical_jepa.vocabulary.identity import content_id
 
 
 def rows(root: Path, manifest: Manifest) -> pa.Table:
     """All refusals (REJECTIONS), oldest first; then the links that cannot be acted upon."""
-    table = read_segments(root, "quarantine", manifest.of("quarantine"))
+    table = read_kind(root, manifest, "quarantine")
     table = table.sort_by([("commit", "ascending"), ("rejection_id", "ascending")]).drop_columns(["commit"])
-    return pa.concat_tables([table, _circular(Changes(links=read_segments(root, "links", manifest.of("links"))))])
+    return pa.concat_tables([table, _circular(Changes(links=read_kind(root, manifest, "links")))])
 
 
 def _circular(changes: Changes) -> pa.Table:
@@ -52,7 +52,7 @@ def one(table: pa.Table, rejection_id: str) -> dict[str, Any]:
 
 def dropped(root: Path, manifest: Manifest, rejection_id: str) -> Manifest:
     """The manifest after one refusal was forgotten, published. Under the writer's lock."""
-    table = read_segments(root, "quarantine", manifest.of("quarantine"))
+    table = read_kind(root, manifest, "quarantine")
     kept = table.filter(pc.not_equal(table["rejection_id"], rejection_id))
     if rejection_id in rows(root, manifest)["rejection_id"].to_pylist() and kept.num_rows == table.num_rows:
         raise BadRequest(

@@ -29,23 +29,23 @@ class Reach:
         return self.subjects[(self.last > since) & (self.first <= until)]
 
 
-def reach(root: Path, segments: Sequence[Segment]) -> Reach:
-    """That of some segments together; what was once found of a segment is remembered."""
-    return _together([_of(root, segment) for segment in segments])
+def reach(root: Path, segments: Sequence[Segment], until: int) -> Reach:
+    """That of some segments together, of commits up to ``until``; what was once found of a segment is remembered."""
+    return _together([_of(root, one, until if one.last_commit > until else None) for one in segments])
 
 
 def measured(root: Path, segments: Sequence[Segment]) -> Reach:
     """The same, nothing of which is kept: of segments that are about to go."""
-    return _together([_measure(root, segment) for segment in segments])
+    return _together([_measure(root, segment, None) for segment in segments])
 
 
 @lru_cache(maxsize=4096)
-def _of(root: Path, segment: Segment) -> Reach:
-    return _measure(root, segment)
+def _of(root: Path, segment: Segment, until: int | None) -> Reach:
+    return _measure(root, segment, until)
 
 
-def _measure(root: Path, segment: Segment) -> Reach:
-    table = read_segments(root, segment.kind, [segment], columns=["subject_id", "available_time"])
+def _measure(root: Path, segment: Segment, until: int | None) -> Reach:
+    table = read_segments(root, segment.kind, [segment], until=until, columns=["subject_id", "available_time"])
     at = np.asarray(table["available_time"].cast(pa.int64()).to_numpy())
     one = np.ones(table.num_rows, np.int64)
     return _grouped(Reach(subjects=table["subject_id"].to_numpy(), rows=one, first=at, last=at))

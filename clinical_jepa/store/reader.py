@@ -7,14 +7,13 @@ about them needs no row of anybody else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.records.instant import BEGINNING, floor_minute
@@ -24,7 +23,7 @@ from clinical_jepa.store.chains import extended, in_order, view
 from clinical_jepa.store.changes import COMMIT, NEVER, NO_CHANGES, Changes
 from clinical_jepa.store.doubts import earliest, late
 from clinical_jepa.store.manifest import Manifest
-from clinical_jepa.store.segments import SCHEMAS, TIMED, of_subjects, read_segments
+from clinical_jepa.store.segments import SCHEMAS, TIMED, read_kind
 from clinical_jepa.store.visible import Coded, View
 
 _ATTEMPTS = 5
@@ -117,17 +116,12 @@ def _empty(kind: str) -> View:
 
 
 def followed(root: Path, manifest: Manifest, known: Reader) -> Reader:
-    """``known`` with the rows of later commits."""
-    if known.commit == manifest.commit:
+    """``known`` with the rows of later commits, up to the manifest's."""
+    if known.commit >= manifest.commit:
         return known
-    where, chosen = None, list(manifest.segments)
-    if known.subjects is not None:
-        where = pc.field("subject_id").isin(pa.array(known.subjects))
-        chosen = of_subjects([one for one in manifest.segments if one.kind in TIMED], known.subjects)
 
     def later(kind: str) -> pa.Table:
-        segments = [one for one in chosen if one.kind == kind and one.last_commit > known.commit]
-        return read_segments(root, kind, segments, after=known.commit, where=where)
+        return read_kind(root, manifest, kind, after=known.commit, subjects=known.subjects)
 
     fresh = later_changes(root, manifest, known.commit)
     changes = known.changes.and_(fresh.retractions, fresh.links) if fresh else known.changes
@@ -140,9 +134,7 @@ def followed(root: Path, manifest: Manifest, known: Reader) -> Reader:
 
 def later_changes(root: Path, manifest: Manifest, after: int) -> Changes:
     """What was withdrawn and linked in later commits."""
-    retractions, links = (
-        read_segments(root, kind, manifest.of(kind, after=after), after=after) for kind in ("retractions", "links")
-    )
+    retractions, links = (read_kind(root, manifest, kind, after=after) for kind in ("retractions", "links"))
     return Changes(retractions=retractions, links=links)
 
 
@@ -167,12 +159,12 @@ def together(
 
 
 def reread(root: Path, manifest: Manifest, read: Callable[[Manifest], Result]) -> Result:
-    """What ``read`` makes of the manifest, or of a newer one when a merge removed files under it."""
+    """What ``read`` makes of the manifest; of the same commit in newer files, where a merge removed some under it."""
     for _ in range(_ATTEMPTS):
         try:
             return read(manifest)
         except FileNotFoundError as error:
-            newer = manifests.read(root)
+            newer = replace(manifests.read(root), commit=manifest.commit)
             if newer == manifest:
                 raise BrokenStore(
                     f"a segment of {root} is missing ({error.filename}); restore it from a backup"

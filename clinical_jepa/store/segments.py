@@ -8,6 +8,8 @@ groups, so that those of a few subjects are read without the others.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.records.events import CROSSWALK, EVENTS, IMAGES, LINKS, REJECTIONS, RETRACTIONS, SIGNALS
 from clinical_jepa.store.changes import COMMIT
 from clinical_jepa.store.files import digest, verify, write_whole
-from clinical_jepa.store.manifest import Segment
+from clinical_jepa.store.manifest import Manifest, Segment
 
 SHARED = pa.schema(  # one fact is said of both subjects, in versions of it: they are read together
     [pa.field("lower", pa.int64(), nullable=False), pa.field("higher", pa.int64(), nullable=False)]
@@ -103,17 +105,34 @@ def read_segments(
     segments: Sequence[Segment],
     *,
     after: int = 0,
+    until: int | None = None,
     columns: Sequence[str] | None = None,
     where: pc.Expression | None = None,
 ) -> pa.Table:
-    """The rows of commits later than ``after`` for which ``where`` holds, in no promised order.
+    """The rows of commits in ``(after, until]`` (None: of all later ones) for which ``where`` holds, in no promised order.
 
     ``FileNotFoundError`` if a segment was merged away meanwhile; ``BrokenStore`` where one is not what was written.
     """
     schema = pa.schema([*SCHEMAS[kind], COMMIT])
     wanted = pa.schema([schema.field(name) for name in columns]) if columns else schema
-    tables = [_read(root, segment, wanted, after, where) for segment in segments]
+    tables = [_read(root, segment, wanted, _wanted(segment, after, until, where)) for segment in segments]
     return pa.concat_tables([wanted.empty_table(), *tables])
+
+
+def read_kind(
+    root: Path,
+    manifest: Manifest,
+    kind: str,
+    *,
+    after: int = 0,
+    columns: Sequence[str] | None = None,
+    subjects: np.ndarray | None = None,
+) -> pa.Table:
+    """The rows of a kind of commits later than ``after``, up to the manifest's; of these ``subjects`` (ascending), or all."""
+    chosen, where = manifest.of(kind, after=after), None
+    if subjects is not None:
+        chosen, where = of_subjects(chosen, subjects), pc.field("subject_id").isin(pa.array(subjects))
+    return read_segments(root, kind, chosen, after=after, until=manifest.commit, columns=columns, where=where)
 
 
 def of_subjects(segments: Sequence[Segment], subjects: np.ndarray) -> list[Segment]:
@@ -124,11 +143,17 @@ def of_subjects(segments: Sequence[Segment], subjects: np.ndarray) -> list[Segme
     return [one for one, there in zip(segments, (last > first).tolist(), strict=True) if there]
 
 
-def _read(root: Path, segment: Segment, schema: pa.Schema, after: int, where: pc.Expression | None) -> pa.Table:
-    part = segment.first_commit <= after
-    if part:
-        later = pc.field("commit") > after
-        where = later if where is None else where & later
+def _wanted(segment: Segment, after: int, until: int | None, where: pc.Expression | None) -> pc.Expression | None:
+    """What a row of the segment has to be; None where every row is wanted."""
+    conditions = [] if where is None else [where]
+    if segment.first_commit <= after:
+        conditions.append(pc.field("commit") > after)
+    if until is not None and segment.last_commit > until:
+        conditions.append(pc.field("commit") <= until)
+    return reduce(and_, conditions) if conditions else None
+
+
+def _read(root: Path, segment: Segment, schema: pa.Schema, where: pc.Expression | None) -> pa.Table:
     path = root / segment.name
     try:
         verify(path, segment.digest)

@@ -13,7 +13,7 @@ from clinical_jepa.store.crash_points import reached
 from clinical_jepa.store.files import sweep, sync_folder
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.parts import Work
-from clinical_jepa.store.segments import SCHEMAS, read_segments
+from clinical_jepa.store.segments import SCHEMAS, read_kind
 
 FOLDERS = (*SCHEMAS, "arrays", index.FOLDER)
 
@@ -44,7 +44,7 @@ def commit(work: Work, parts: Iterable[Sequence[SourceBatch]], *, file_hash: str
 
 def clean(root: Path, manifest: Manifest) -> None:
     """Removes what does not belong to the store: left by a kill, or merged. Under the writer's lock."""
-    arrays = read_segments(root, "digests", manifest.of("digests"), columns=["name"])
+    arrays = read_kind(root, manifest, "digests", columns=["name"])
     sweep(root, FOLDERS, manifest.names() | set(arrays["name"].to_pylist()))
 
 

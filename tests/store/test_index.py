@@ -198,7 +198,7 @@ def test_a_segment_is_asked_for_those_of_whom_it_may_hold_rows() -> None:
     from clinical_jepa.store.segments import of_subjects
 
     spans = [(1, 4), (5, 5), (7, 20)]
-    known = Manifest(segments=tuple(_segment(first, last) for first, last in spans))
+    known = Manifest(commit=1, segments=tuple(_segment(first, last) for first, last in spans))
     wanted = {(0,): [], (5,): [(5, 5)], (4, 6): [(1, 4)], (6,): [], (2, 20): [(1, 4), (7, 20)], (21,): []}
     for subjects, found in wanted.items():
         chosen = of_subjects(known.of("events"), np.array(subjects, np.int64))

@@ -97,15 +97,15 @@ def test_one_persons_history_reads_their_rows_alone(tmp_path: Path, monkeypatch:
     store = stored(tmp_path, batch(*rows), batch(Row("wave", 1, subject=9), signals=(piece("s", [1.0], subject=9),)))
     store.compact()
     read: list[int] = []
-    honest = reader.read_segments
+    honest = reader.read_kind
 
     def watched(*args: Any, **more: Any) -> Any:
         table = honest(*args, **more)
-        if args[1] in ("events", "signals", "images"):
+        if args[2] in ("events", "signals", "images"):
             read.append(table.num_rows)
         return table
 
-    monkeypatch.setattr(reader, "read_segments", watched)
+    monkeypatch.setattr(reader, "read_kind", watched)
     store = opened(tmp_path, 0)
     assert ids(store.history(3, as_of=END).events) == [f"3-{n}" for n in range(50)]
     assert sum(read) == 50
@@ -155,6 +155,13 @@ def test_a_withdrawal_concerns_people_of_whom_nothing_came(tmp_path: Path) -> No
     put(store, batch(retractions=(withdrawn("r4", 50),)))
     found = opened(tmp_path, 0).arrivals(40, 60, known_commits=2)
     assert (found.events.num_rows, found.rewind) == (0, {4: 5})
+
+
+def test_a_merge_brings_rows_to_one_to_whom_nothing_else_came(tmp_path: Path) -> None:
+    stored(tmp_path, batch(*(Row(f"e{who}", 5, subject=who) for who in range(1, 9))), batch(links=(linked(2, 7, 50),)))
+    found = opened(tmp_path, 0).arrivals(40, 60, known_commits=2)
+    assert (ids(found.events), found.events["subject_id"].to_pylist()) == (["e2"], [7])
+    assert opened(tmp_path, 0).extents(60, 40) == {7: (5, 50)}
 
 
 def test_parts_hold_everything_once(tmp_path: Path) -> None:

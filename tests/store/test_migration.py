@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import zipfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store import migration
 from clinical_jepa.store.events import Store
-from tests.store.builders import Row, batch, ids, put
+from tests.store.builders import Row, batch, ids, put, stored
 
 VERSION_1 = Path(__file__).with_name("version_1.zip")
 VERSION_2 = Path(__file__).with_name("version_2.zip")
@@ -115,10 +116,46 @@ def test_a_store_of_a_later_version_is_left_alone(old: Path) -> None:
         Store.open(old)
 
 
-def test_a_store_that_may_not_be_written_says_what_to_do(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_store_that_may_not_be_written_says_what_to_do(
+    old: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     def refused(root: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise OSError(number, "no")
 
     monkeypatch.setattr(migration, "writer_lock", refused)
     with pytest.raises(BadRequest, match="right to write"):
         Store.open(old)
+
+
+def test_versions_of_one_fact_about_two_people_in_one_old_file_are_read_together(tmp_path: Path) -> None:
+    rows = [Row("a", 10, subject=1, fact="f"), Row("b", 20, subject=2, fact="f", status="corrected")]
+    stored(tmp_path, batch(*rows, *(Row(f"x{n}", n, subject=3 + n) for n in range(4))))
+    as_of_version_2(tmp_path)
+    Store.open(tmp_path)
+    store = Store(tmp_path, manifests.read(tmp_path), 0)
+    assert [ids(store.history(who, as_of=25).events) for who in (1, 2)] == [[], ["b"]]
+
+
+def as_of_version_2(root: Path) -> None:
+    """The same store without what version 3 brought."""
+    body = manifests.read_body(root)[1]
+    kinds = ("events", "crosswalk")
+    segments = [
+        {name: value for name, value in one.items() if not name.endswith("_subject")}
+        for one in body["segments"]
+        if one["kind"] in kinds
+    ]
+    older = {"commit": body["commit"], "clock": body["clock"], "segments": segments, "arrays": {}, "files": []}
+    content = {"schema_version": 2, "check": manifests._check(2, older), "body": older}
+    (root / manifests.NAME).write_text(json.dumps(content))
+
+
+def test_a_changed_version_is_damage_and_no_older_store(tmp_path: Path) -> None:
+    stored(tmp_path, batch(Row("a", 1)))
+    content = json.loads((tmp_path / manifests.NAME).read_bytes())
+    for version in (0, 1, 2):
+        (tmp_path / manifests.NAME).write_text(json.dumps({**content, "schema_version": version}))
+        with pytest.raises(BrokenStore, match="checksum"):
+            Store.open(tmp_path)
+    assert not list((tmp_path / "index").glob("*v*"))
