@@ -78,7 +78,7 @@ def _joined(known: View, new: View, changes: Changes) -> View:
         places = np.append(again, np.arange(size, available.size))
         follow(rows.table, available, places, hidden_from, previous)
         hidden_from[retracted] = ALWAYS_HIDDEN
-    np.minimum.at(hidden_from, settled.places, settled.instants)  # once more: a later version does not end what has ended
+    np.minimum.at(hidden_from, settled.places, settled.instants)  # a later version does not end what has ended
     ended = _ended(known.table, known.available, hidden_from[:size], changes.after(int(newest)))
     ended = settled.and_(ended).and_(new.ended.shifted(size))
     np.minimum.at(hidden_from, ended.places, ended.instants)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clinical_jepa.store.changes import NEVER, Changes
 from clinical_jepa.store.moving import Moved
@@ -144,13 +145,20 @@ class View:
         return early.places[early.commits > known_commits]
 
     def doubted(self, late: np.ndarray) -> Iterator[tuple[int, int]]:
-        """(subject, earliest available time) of late rows, and of the versions that they follow."""
+        """(subject, earliest available time) of late rows, and of the versions that they follow or may have put in order."""
         earlier = self.previous[late]
-        places = np.concatenate([late, earlier[earlier >= 0]])
+        places = np.concatenate([late, earlier[earlier >= 0], self._pieces_of_facts(late)])
         subjects, group = np.unique(self.subject[places], return_inverse=True)
         earliest = np.full(subjects.size, NEVER)
         np.minimum.at(earliest, group, self.available[places])
         yield from zip(subjects.tolist(), earliest.tolist(), strict=True)
+
+    def _pieces_of_facts(self, late: np.ndarray) -> np.ndarray:
+        """Places of all pieces of the late ones' waveforms: a piece that comes late may move the beginning of its version."""
+        if "version_id" not in self.table.column_names or not late.size:
+            return late[:0]
+        facts = self.table["fact_id"].take(pa.array(late)).combine_chunks().drop_null()
+        return np.flatnonzero(pc.is_in(self.table["fact_id"], value_set=facts).to_numpy())
 
     def first_of_all(self, subjects: frozenset[int]) -> int:
         """When the first row of any of these subjects became available, wherever it was moved; NEVER without any."""
