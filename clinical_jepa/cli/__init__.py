@@ -33,5 +33,9 @@ def main() -> None:
     except (OSError, RuntimeError) as error:
         if debug:
             raise
-        print(f"clinical-jepa: {error}; run again with --debug to see where", file=sys.stderr)
-        raise SystemExit(1) from None
+        from clinical_jepa.cli.os_errors import explained
+
+        known = explained(error) if isinstance(error, OSError) else None
+        said, status = known or (f"{error}; run again with --debug to see where", 1)
+        print(f"clinical-jepa: {said}", file=sys.stderr)
+        raise SystemExit(status) from None

@@ -87,10 +87,11 @@ def quarantine_list(store: Store = None, config: Config = None, as_json: Json = 
     rows = inspect.quarantine(options.settings(config, paths_store=store))
     counts = inspect.quarantine_counts(rows)
     shown = rows[-50:]
+    more = f"\n\n{len(shown)} of {len(rows)} shown; all with --json" if len(shown) < len(rows) else ""
     options.show(
         {"counts": counts, "rows": rows},
         as_json=as_json,
-        text=lambda: f"{tables.text(counts)}\n\n{tables.text(shown)}",
+        text=lambda: f"{tables.text(counts)}\n\n{tables.text(shown)}{more}",
     )
 
 
@@ -154,7 +155,7 @@ def quarantine_drop(
 
 
 def compact(store: Store = None, config: Config = None, as_json: Json = False) -> None:
-    """Merges the store's files and lays its rows by subject, so that questions about few people read little.
+    """Merges the store's files and lays its rows by subject. Questions about few people then read little.
 
     An ingest does it by itself when there are many files. No answer changes, whatever instant it is as of.
 

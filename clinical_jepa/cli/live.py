@@ -45,7 +45,7 @@ def tick(
     from clinical_jepa.wiring import ward
 
     report = ward.tick(options.settings(config, paths_store=store, paths_model=model, ward_clock=clock))
-    options.show(report, as_json=as_json, text=lambda: tables.listing(report))
+    options.show(report, as_json=as_json, text=lambda: tables.listing(ward.readable(report)))
     raise typer.Exit(3 if report["abstentions"] else 0)
 
 

@@ -16,7 +16,7 @@ import torch
 from clinical_jepa.model.config import ModelConfig, from_json
 from clinical_jepa.model.network import Model, WorldModel
 from clinical_jepa.model.normaliser import Normaliser
-from clinical_jepa.records.errors import WrongModel
+from clinical_jepa.records.errors import BadRequest, WrongModel
 from clinical_jepa.vocabulary.codes import code_map_hash
 
 FORMAT = 1
@@ -58,11 +58,13 @@ def save(folder: Path, model: Model) -> None:
 
 
 def load(folder: Path) -> Model:
-    """The model of a folder, in evaluation mode. ``WrongModel`` where its files do not fit this program or each other."""
+    """The model of a folder, in evaluation mode. ``BadRequest`` where there is none; ``WrongModel`` where its files do not fit
+    this program or each other.
+    """
     from safetensors.torch import load_file
 
     if not (folder / ABOUT).is_file() or not (folder / WEIGHTS).is_file():
-        raise WrongModel(f"{folder}: no model here ({ABOUT} and {WEIGHTS} are needed); run pretrain first")
+        raise BadRequest(f"{folder}: no model here ({ABOUT} and {WEIGHTS} are needed); run pretrain first")
     about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     if about.get("format") != FORMAT:
         raise WrongModel(f"{folder}: model format {about.get('format')}, this program reads {FORMAT}; pretrain again")

@@ -7,7 +7,8 @@ TO_DO = {
     "invalid": "have the sender mend the record; a mended copy is taken by: clinical-jepa quarantine replay ID FILE",
     "no-time": "the sender must say when it was; a mended copy is taken by: clinical-jepa quarantine replay ID FILE",
     "no-unit": "the sender must give the unit's UCUM code (MIMIC-III: valueuom); a number without one is never guessed",
-    "unknown-unit": "the sender must give a UCUM unit, or the site's units.csv (site.codes) says what it is",
+    "unknown-unit": "a unit that is not UCUM's: the sender gives one, or the site's units.csv (site.codes) says what it is; a "
+    "known one that needs more to be converted (ug/min to ug/kg/min: the weight): nothing to mend but at the source",
     "no-pixels": "send the image with its pixels; a report or a structured document is no image",
     "implausible": "look at the value at its source; where it is true, widen its limits in the site's variables.csv (site.codes)",
     "unknown-subject": "send the subject too (FHIR Patient, MIMIC-III PATIENTS) and ingest the files again",

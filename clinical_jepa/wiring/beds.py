@@ -74,4 +74,6 @@ def ambiguous(found: dict[str, Any]) -> bool:
 
 def text(found: dict[str, Any]) -> str:
     """The beds and, where a table of devices was given, the devices."""
-    return "\n\n".join([tables.text(found["beds"]), *([tables.text(found["devices"])] if found["devices"] else [])])
+    when = "by all that is stored; try --at T" if found["at"] is None else f"at {found['at']}; try another --at"
+    beds = tables.text(found["beds"]) if found["beds"] else f"nobody lies in a bed {when}"
+    return "\n\n".join([beds, *([tables.text(found["devices"])] if found["devices"] else [])])

@@ -15,6 +15,7 @@ from typing import Any
 from clinical_jepa.records.errors import ClinicalJepaError
 from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings
+from clinical_jepa.wiring.wholeness import not_writable, read_through
 
 # package, first good version, first bad one (docs/decisions/0002-pins.md)
 _RANGES = (
@@ -28,9 +29,9 @@ _DISK_GB_MIN = 5
 
 def findings(settings: Settings) -> list[dict[str, Any]]:
     """Rows of what was looked at: state ``good``, ``worth knowing`` or ``wrong``, what was seen, what to do."""
-    looks = (_python, _versions, _byte_code, _disk, _clock, _accelerator, _browser, _pacs, _sqlite)
+    looks = (_python, _versions, _byte_code, _clock, _accelerator, _browser, _pacs, _sqlite)
     rows = [row for look in looks for row in look()]
-    return rows + _store(settings) + _model(settings)
+    return rows + _disk(Path(settings.paths.store)) + _store(settings) + _model(settings)
 
 
 def _row(what: str, state: str, seen: object, mend: str = "") -> dict[str, Any]:
@@ -80,12 +81,13 @@ def _byte_code() -> list[dict[str, Any]]:
     ]
 
 
-def _disk() -> list[dict[str, Any]]:
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
+def _disk(store: Path) -> list[dict[str, Any]]:
+    place = store.absolute()  # a store that is not yet made would lie below the first folder that is there
+    there = next(path for path in (place, *place.parents) if os.path.exists(path))
+    free = shutil.disk_usage(there).free / 1e9
     low = free < _DISK_GB_MIN
-    return [
-        _row("disk", "wrong" if low else "good", f"{free:.0f} GB free here", "make room before ingest" if low else "")
-    ]
+    seen = f"{free:.0f} GB free at {there}"
+    return [_row("disk", "wrong" if low else "good", seen, "make room before ingest" if low else "")]
 
 
 def _clock() -> list[dict[str, Any]]:
@@ -122,6 +124,8 @@ def _sqlite() -> list[dict[str, Any]]:
 
 def _store(settings: Settings) -> list[dict[str, Any]]:
     folder = Path(settings.paths.store)
+    if folder.is_file():
+        return [_row("store", "wrong", f"{folder} is a file", "name a folder: --store (paths.store)")]
     if not folder.is_dir():
         return [
             _row("store", "worth knowing", f"none at {folder}", "clinical-jepa ingest SOURCE --store " + str(folder))
@@ -129,13 +133,23 @@ def _store(settings: Settings) -> list[dict[str, Any]]:
     try:
         store = compose.store(settings)
         refused = store.rejections().num_rows
-        rows = [_row("store", "good", f"{store.watermark} commits, {refused} refusals in quarantine")]
+        files, size = read_through(folder)
+        seen = f"{store.watermark} commits, {refused} refusals in quarantine; {files} files read through ({size / 1e6:.1f} MB)"
+        rows = [_row("store", "good", seen), *_rights(folder)]
         if not (folder / compose.LEDGER).is_file():
             return [*rows, _row("ledger", "worth knowing", "none yet", "the first tick makes it")]
         compose.ledger(settings)
     except (ClinicalJepaError, OSError, sqlite3.Error) as error:
         return [_row("store", "wrong", error, "restore it from a copy; nothing was changed by this look")]
     return [*rows, _row("ledger", "good", "opens and checks")]
+
+
+def _rights(folder: Path) -> list[dict[str, Any]]:
+    refused = not_writable(folder)
+    if not refused:
+        return [_row("store's rights", "good", "this user may write it")]
+    seen = f"this user may not write {refused[0]}" + (f" and {len(refused) - 1} more" if refused[1:] else "")
+    return [_row("store's rights", "wrong", seen, "give this user the right, or run as the user who has it")]
 
 
 def _model(settings: Settings) -> list[dict[str, Any]]:

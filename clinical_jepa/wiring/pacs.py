@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from clinical_jepa.wiring.ports import asked_for
 from clinical_jepa.wiring.settings import Settings, listed
 
 Tell = Callable[[str], None]
@@ -24,7 +25,7 @@ def fetch(settings: Settings, base: str, folder: Path, **options: Any) -> dict[s
 
 
 def receive(settings: Settings, folder: Path, *, host: str, port: int, tell: Tell) -> dict[str, Any]:
-    """Listens until it is asked to stop; counts of instances by DIMSE status."""
+    """Listens until it is asked to stop; counts of instances by DIMSE status. ``BadRequest`` for an address it cannot have."""
     from clinical_jepa.intake.dicom_receive import ReceiverConfig, start
     from clinical_jepa.monitor.stopping import stopping
 
@@ -33,7 +34,8 @@ def receive(settings: Settings, folder: Path, *, host: str, port: int, tell: Tel
         spool=folder, host=host, port=port, title=settings.pacs.title, callers=listed(settings.pacs.callers)
     )
     with stopping() as stop:
-        server = start(config, lambda status: answered.update([f"0x{status:04X}"]))
+        with asked_for("the receiver", host, port, setting="--port"):
+            server = start(config, lambda status: answered.update([f"0x{status:04X}"]))
         try:
             tell(f"receiving as {config.title} on {host}:{server.server_address[1]}; instances land in {folder}")
             while not stop.wait(3600):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinical_jepa.monitor.stopping import stopping
-from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.wiring import compose
+from clinical_jepa.wiring.ports import asked_for
 from clinical_jepa.wiring.settings import Settings, as_environment
 
 if TYPE_CHECKING:
@@ -75,13 +75,8 @@ def serve(settings: Settings, *, live: bool, tell: compose.Tell) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    try:
+    with asked_for("the page", host, port, setting="--port (web.port)"):
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise BadRequest(
-            f"the page cannot have {host}:{port} ({os.strerror(error.errno or 0)}); nothing was started. "
-            "End the program that has it, or give another --port (web.port)"
-        ) from error
 
 
 @contextmanager

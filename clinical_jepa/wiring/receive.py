@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clinical_jepa.wiring.ports import asked_for
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def mllp_config(settings: Settings, spool: Path, *, limit: int) -> MllpConfig:
 
 
 def mllp(config: MllpConfig, *, tell: Tell) -> dict[str, int]:
-    """Listens until it is asked to end (SIGINT, SIGTERM); the counts of what came."""
+    """Listens until it is asked to end (SIGINT, SIGTERM); the counts of what came. ``BadRequest`` for a taken address."""
     return asyncio.run(_listen(config, tell))
 
 
@@ -41,7 +42,8 @@ async def _listen(config: MllpConfig, tell: Tell) -> dict[str, int]:
     ended = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
-    port = await listener.start()
+    with asked_for("MLLP", config.host, config.port, setting="--port (mllp.port)"):
+        port = await listener.start()
     tell(f"MLLP: listening on {config.host}:{port}; messages go to {config.spool}  (Ctrl-C ends it)")
     if config.tls is None and not is_loopback(config.host):
         tell(

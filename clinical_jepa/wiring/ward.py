@@ -31,6 +31,11 @@ def tick(settings: Settings) -> dict[str, Any]:
     return asdict(once(system, now - now % system.policy.task.cadence))
 
 
+def readable(report: dict[str, Any]) -> dict[str, Any]:
+    """The same report with its instant as a person reads it."""
+    return report | {"now": iso(report["now"])}
+
+
 def watch(settings: Settings, *, ticks: int, tell: compose.Tell) -> None:
     """The live loop, until SIGTERM or Ctrl-C, or for a number of ticks."""
     from clinical_jepa.monitor.stopping import stopping

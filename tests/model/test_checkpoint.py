@@ -7,7 +7,7 @@ import pytest
 
 from clinical_jepa.model import checkpoint, heads
 from clinical_jepa.model.forecaster import load_forecaster
-from clinical_jepa.records.errors import WrongModel
+from clinical_jepa.records.errors import BadRequest, WrongModel
 from tests.model.made_models import make_heads, make_model
 from tests.model.synthetic_slices import stay
 
@@ -63,5 +63,5 @@ def test_a_folder_that_does_not_fit_is_refused(folder, change, why) -> None:
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path) -> None:
-    with pytest.raises(WrongModel, match="run pretrain first"):
+    with pytest.raises(BadRequest, match="run pretrain first"):
         checkpoint.load(tmp_path)

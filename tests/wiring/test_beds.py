@@ -88,6 +88,18 @@ def test_what_is_not_known_yet_is_not_shown(store: Path, devices: Path) -> None:
     assert shown(store, devices, 10)[1] == []
 
 
+def test_empty_beds_say_what_to_try(store: Path) -> None:
+    assert typed("beds", "--store", store, "--at", iso(at(5))).stdout == (
+        f"nobody lies in a bed at {iso(at(5))}; try another --at\n"
+    )
+
+
+def test_a_ward_that_is_empty_by_all_that_is_stored_says_so(tmp_path: Path) -> None:
+    Store.open(tmp_path / "store", create=True)
+    said = typed("beds", "--store", tmp_path / "store").stdout
+    assert said == "nobody lies in a bed by all that is stored; try --at T\n"
+
+
 def test_a_table_of_devices_that_cannot_be_read_is_said(store: Path, tmp_path: Path) -> None:
     for name, content in (("absent.csv", None), ("other.csv", "device;bed\n")):
         if content is not None:

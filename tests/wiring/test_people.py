@@ -12,6 +12,7 @@ from typer.main import get_command
 from clinical_jepa.cli.app import app
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.wiring import page, road
+from clinical_jepa.wiring.ward import readable
 from tests.conftest import ROOT, command
 from tests.wiring.test_verbs import observation, patient, typed
 
@@ -96,3 +97,47 @@ def test_a_taken_port_is_said_before_the_page_is_announced(tmp_path: Path) -> No
         with pytest.raises(BadRequest, match=rf"127\.0\.0\.1:{taken} \(Address already in use\); nothing was started"):
             page.serve(settings, live=True, tell=told.append)
     assert told == []
+
+
+@pytest.mark.parametrize("verb", [("receive", "mllp"), ("pacs", "receive")])
+def test_a_taken_port_is_wrong_use_of_whatever_listens(verb: tuple[str, ...], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        said = typed(*verb, "--spool", tmp_path / "spool", "--port", taken)
+    assert isinstance(said.exception, BadRequest), said.exception
+    assert f"127.0.0.1:{taken} (Address already in use); nothing was started" in str(said.exception)
+    assert "listening" not in said.output + said.stderr
+
+
+def test_a_host_that_is_none_is_wrong_use_too(tmp_path: Path) -> None:
+    said = typed("receive", "mllp", "--spool", tmp_path / "spool", "--host", "no such host", "--port", 0)
+    assert isinstance(said.exception, BadRequest), said.exception
+
+
+def test_a_model_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    typed("ingest", ward(tmp_path / "good", "/min"), "--store", tmp_path / "store")
+    said = typed("fit", "--model", tmp_path / "nomodel", "--store", tmp_path / "store")
+    assert isinstance(said.exception, BadRequest), said.exception
+    assert "no model here" in str(said.exception)
+
+
+def test_a_person_reads_the_instant_of_a_tick() -> None:
+    instant = 1_767_643_200_000_000
+    assert readable({"now": instant, "patients": 3}) == {"now": "2026-01-05T20:00:00Z", "patients": 3}
+
+
+def test_the_advice_about_a_known_unit_that_needs_more_to_be_converted_asks_for_no_unit(tmp_path: Path) -> None:
+    said = typed("ingest", ward(tmp_path / "bad", "ug/min"), "--store", tmp_path / "store").output
+    assert "unknown-unit 1" in said
+    assert "a known one that needs more to be converted (ug/min to ug/kg/min: the weight): nothing to mend" in said
+
+
+def test_a_list_of_refusals_that_is_cut_says_so(tmp_path: Path) -> None:
+    bad = ward(tmp_path / "bad", None)
+    line = observation(None)
+    (bad / "Observation.ndjson").write_text("".join(line.replace('"o1"', f'"o{n}"') for n in range(50)))
+    typed("ingest", bad, "--store", tmp_path / "store")
+    assert "shown" not in typed("quarantine", "list", "--store", tmp_path / "store").output
+    (bad / "Observation.ndjson").write_text(line.replace('"o1"', '"o50"'))
+    typed("ingest", bad, "--store", tmp_path / "store")
+    assert "50 of 51 shown; all with --json" in typed("quarantine", "list", "--store", tmp_path / "store").output
