@@ -17,9 +17,8 @@ def asked_for(who: str, host: str, port: int, *, setting: str) -> Iterator[None]
     except OSError as error:
         if error.filename is not None:
             raise
-        why = (
-            os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
-        )  # names have errors below 0
+        number = error.errno or 0  # below 0 where the host's name was not found
+        why = os.strerror(number) if number > 0 else error.strerror or error
         raise BadRequest(
             f"{who} cannot have {host}:{port} ({why}); nothing was started. End the program that has it, or give another "
             f"{setting}"
