@@ -1,7 +1,8 @@
 """Sources into the store: what is new, unit by unit, each in one commit, whatever was refused kept with its reason.
 
 A unit whose bytes were ingested before, read the same way, is skipped; rows that came before are the same rows. An
-interruption leaves the units committed so far, and the next run goes on from there.
+interruption leaves the units committed so far, and the next run goes on from there. A unit that the system does not let us
+read is refused, and read by the run that finds it readable.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.growing import growing
 from clinical_jepa.sources.stitch import Beginnings, stitched
+from clinical_jepa.sources.unread import Unread, readable
 from clinical_jepa.store import zones
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
@@ -68,14 +70,16 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestReport:
-    """``reasons`` counts rejections by reason, ``ignored`` what is no fact of this system, by kind.
+    """``reasons`` counts what was newly refused by reason, ``ignored`` what is no fact of this system, by kind.
 
+    ``again`` counts refusals that stand in quarantine already, from an earlier run or another file of this one.
     ``empty`` are the given folders and files in which there was nothing to read.
     """
 
     sources: Mapping[str, Counts]
     reasons: Mapping[str, int]
     ignored: Mapping[str, int]
+    again: int = 0
     empty: tuple[Path, ...] = ()
 
     @property
@@ -84,14 +88,18 @@ class IngestReport:
         return sum(self.sources.values(), Counts())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Tally:
     sources: dict[str, Counts] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
+    again: int = 0
 
-    def add(self, kind: str, counts: Counts) -> None:
+    def add(self, kind: str, counts: Counts, appended: Appended | None = None) -> None:
         self.sources[kind] = self.sources.get(kind, Counts()) + counts
+        if appended is not None:
+            self.reasons.update(appended.reasons)
+            self.again += appended.again
 
 
 def ingest(
@@ -111,27 +119,48 @@ def ingest(
     """
     units = _units(paths, context)
     zones.agree(store.path, {f"{found.kind} of {context.namespace}" for found, _ in units}, context.zone.key)
-    beginnings = None if context.stitch_to is None else _beginnings(units, context.stitch_to)
+    beginnings, unread = (None, {}) if context.stitch_to is None else _beginnings(units, context.stitch_to)
+    append = partial(store.append, mode=mode, now=now, prepare=prepare)
     tally = _Tally()
     for number, (found, site) in enumerate(units, start=1):
-        key, mark = _reading(found, site, store)
-        if store.has_file(key):
-            tally.add(found.kind, Counts(skipped=1))
-        else:
-            told = _Tally()
-            batches = _read(found, site, store, beginnings)
-            if mark is not None:
-                store.append([], mode=mode, now=now, prepare=prepare, file_hash=mark)
-                batches = _superseding(batches, store, live=mode == "live")
-            appended = store.append(_noted(batches, told), mode=mode, now=now, prepare=prepare, file_hash=key)
-            tally.add(found.kind, _counts(appended, told))
-            tally.reasons.update(told.reasons)
-            tally.ignored.update(told.ignored)
+        try:
+            if found in unread:
+                raise unread[found]
+            _take(found, site, store, append, beginnings, tally)
+        except Unread as error:
+            refused = SourceBatch(events=EVENTS.empty_table(), rejections=(error.rejection,))
+            appended = append([_placed(refused, found.path, site.root)])
+            tally.add(found.kind, Counts(rejected=appended.rejections), appended)
         if progress is not None:
             progress(number, len(units))
     filled = {site.root for _, site in units}
     empty = tuple(path for path in paths if path not in filled and not catalog.find(path))
-    return IngestReport(sources=tally.sources, reasons=tally.reasons, ignored=tally.ignored, empty=empty)
+    return IngestReport(
+        sources=tally.sources, reasons=tally.reasons, ignored=tally.ignored, again=tally.again, empty=empty
+    )
+
+
+def _take(
+    found: Found,
+    site: ReadContext,
+    store: Store,
+    append: partial[Appended],
+    beginnings: Beginnings | None,
+    tally: _Tally,
+) -> None:
+    """One unit into the store, in one commit, unless it is there; ``Unread`` where it cannot be read to its end."""
+    key, mark = _reading(found, site, store)
+    if store.has_file(key):
+        tally.add(found.kind, Counts(skipped=1))
+        return
+    ignored: Counter[str] = Counter()
+    batches = _read(found, site, store, beginnings)
+    if mark is not None:
+        append([], file_hash=mark)
+        batches = _superseding(batches, store, live=append.keywords["mode"] == "live")
+    appended = append(_noted(batches, ignored), file_hash=key)
+    tally.add(found.kind, _counts(appended, ignored), appended)
+    tally.ignored.update(ignored)
 
 
 def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, ReadContext]]:
@@ -163,19 +192,25 @@ def _ours(found: Found, site: ReadContext) -> bool:
     return of == 1 or int(content_id(found.kind, name), 16) % of == number
 
 
-def _beginnings(units: Sequence[tuple[Found, ReadContext]], start: int) -> Beginnings:
-    beginnings = Beginnings(start=start)
+def _beginnings(units: Sequence[tuple[Found, ReadContext]], start: int) -> tuple[Beginnings, dict[Found, Unread]]:
+    """When each subject begins, and the units that could not be read: who begins in them is not known in this run."""
+    beginnings, unread = Beginnings(start=start), {}
     for found, site in units:
-        beginnings.note(catalog.read(found, site))
-    return beginnings
+        try:
+            with readable(found.kind, found.path):
+                beginnings.note(catalog.read(found, site))
+        except Unread as error:
+            unread[found] = error
+    return beginnings, unread
 
 
 def _read(found: Found, site: ReadContext, store: Store, beginnings: Beginnings | None) -> Iterator[SourceBatch]:
     if found.kind == "fhir":
         site = replace(site, aliases=_aliases(store, site))
-    for unplaced in catalog.read(found, site):
-        batch = _placed(unplaced, found.path, site.root)
-        yield batch if beginnings is None else stitched(batch, beginnings)
+    with readable(found.kind, found.path):
+        for unplaced in catalog.read(found, site):
+            batch = _placed(unplaced, found.path, site.root)
+            yield batch if beginnings is None else stitched(batch, beginnings)
 
 
 def _placed(batch: SourceBatch, path: Path, root: Path) -> SourceBatch:
@@ -201,9 +236,10 @@ def _aliases(store: Store, site: ReadContext) -> dict[str, str]:
 
 def _key(found: Found, site: ReadContext) -> str:
     """What makes this unit the same as one read before: its bytes, those it refers to, and how it is read."""
-    bytes_of = [_digest(path) for path in catalog.parts(found)]
-    # a record that was read while it was being written is read once more when it has come to rest
-    still = ["growing"] if found.kind == "wfdb" and growing(catalog.parts(found), site) else []
+    with readable(found.kind, found.path):
+        bytes_of = [_digest(path) for path in catalog.parts(found)]
+        # a record that was read while it was being written is read once more when it has come to rest
+        still = ["growing"] if found.kind == "wfdb" and growing(catalog.parts(found), site) else []
     return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of, *still)
 
 
@@ -216,7 +252,8 @@ def _reading(found: Found, site: ReadContext, store: Store) -> tuple[str, str | 
     key = _key(found, site)
     if found.kind != "wfdb":
         return key, None
-    offset = catalog.clock_offset(found, site)
+    with readable(found.kind, found.path):
+        offset = catalog.clock_offset(found, site)
     marks = (content_id(key, "reading", number) for number in count(1))
     number, mark = next((number, mark) for number, mark in enumerate(marks) if not store.has_file(mark))
     if number == 0 and offset == 0:
@@ -245,7 +282,7 @@ def _superseding(batches: Iterable[SourceBatch], store: Store, *, live: bool) ->
 
 def _digest(path: Path) -> str:
     state = path.stat()
-    return _digested(path, state.st_ino, state.st_size, state.st_mtime_ns)
+    return _digested(path, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 @lru_cache(maxsize=1 << 17)  # a process that looks again and again reads only what changed
@@ -273,7 +310,7 @@ def _way(site: ReadContext, kind: str) -> tuple[object, ...]:
     )
 
 
-def _counts(appended: Appended, told: _Tally) -> Counts:
+def _counts(appended: Appended, ignored: Counter[str]) -> Counts:
     return Counts(
         files=1,
         events=appended.events,
@@ -284,15 +321,14 @@ def _counts(appended: Appended, told: _Tally) -> Counts:
         clamped=appended.bases.get("clamped", 0),
         assumed=appended.bases.get("assumed", 0),
         clock_faults=appended.bases.get("receipt-clock-fault", 0),
-        ignored=sum(told.ignored.values()),
+        ignored=ignored.total(),
         withdrawn=appended.retractions,
         linked=appended.links,
     )
 
 
-def _noted(batches: Iterable[SourceBatch], told: _Tally) -> Iterator[SourceBatch]:
-    """The batches as they come; what they say besides rows is counted, and they are not kept."""
+def _noted(batches: Iterable[SourceBatch], ignored: Counter[str]) -> Iterator[SourceBatch]:
+    """The batches as they come; what they say is no fact of this system is counted, and they are not kept."""
     for batch in batches:
-        told.reasons.update(rejection.reason for rejection in batch.rejections)
-        told.ignored.update(batch.ignored)
+        ignored.update(batch.ignored)
         yield batch

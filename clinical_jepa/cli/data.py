@@ -73,7 +73,7 @@ def ingest(
     with road.progress("ingest") as tell:
         summary = road.ingest_summary(settings, sources, mode=as_, stitch=stitch, progress=tell)
     options.show(summary, as_json=as_json, text=lambda: road.ingest_text(summary))
-    raise typer.Exit(3 if summary["reasons"] or summary["empty"] else 0)
+    raise typer.Exit(3 if summary["reasons"] or summary["again"] or summary["empty"] else 0)
 
 
 @quarantine.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import reduce
@@ -32,7 +33,10 @@ PART_SAMPLES = 16_000_000  # 64 MB
 
 @dataclass(frozen=True, kw_only=True)
 class Appended:
-    """What one append added; ``duplicates`` are rows that the store held already, ``bases`` counts how times are known."""
+    """What one append added; ``duplicates`` are rows that the store held already.
+
+    ``bases`` counts how times are known, ``reasons`` the refusals that it added; ``again`` are refusals that were held already.
+    """
 
     events: int = 0
     signals: int = 0
@@ -41,12 +45,17 @@ class Appended:
     retractions: int = 0
     links: int = 0
     duplicates: int = 0
-    bases: Mapping[str, int] = field(default_factory=dict)
+    again: int = 0
+    bases: Mapping[str, int] = field(default_factory=Counter)
+    reasons: Mapping[str, int] = field(default_factory=Counter)
 
     def __add__(self, other: Appended) -> Appended:
-        numbers = [one.name for one in fields(self) if one.name != "bases"]
-        bases = {basis: self.bases.get(basis, 0) + other.bases.get(basis, 0) for basis in (*self.bases, *other.bases)}
-        return Appended(bases=bases, **{name: getattr(self, name) + getattr(other, name) for name in numbers})
+        numbers = [one.name for one in fields(self) if one.name not in ("bases", "reasons")]
+        return Appended(
+            bases=Counter(self.bases) + Counter(other.bases),
+            reasons=Counter(self.reasons) + Counter(other.reasons),
+            **{name: getattr(self, name) + getattr(other, name) for name in numbers},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +129,10 @@ class Work:
         people = self.known.crosswalk.new(one for batch in batches for one in batch.identities)
         people = [one for one in people if one not in self.people]
         self.people |= dict.fromkeys(people)
-        refused = receipts.rejection_rows([one for batch in batches for one in batch.rejections], received)
-        return {
-            "crosswalk": receipts.identity_rows(people),
-            "quarantine": refused.filter(pa.array(self._unheard("quarantine", refused["rejection_id"]), pa.bool_())),
-        }
+        offered = receipts.rejection_rows([one for batch in batches for one in batch.rejections], received)
+        refused = offered.filter(pa.array(self._unheard("quarantine", offered["rejection_id"]), pa.bool_()))
+        self.added += Appended(again=offered.num_rows - refused.num_rows)
+        return {"crosswalk": receipts.identity_rows(people), "quarantine": refused}
 
     def _unheard(self, kind: str, ids: pa.ChunkedArray) -> list[bool]:
         """Of few rows: which are of neither the store nor this commit, each at its first place only."""
@@ -207,10 +215,6 @@ def _prepared(pixels: np.ndarray) -> np.ndarray:
 
 def _counted(tables: Mapping[str, pa.Table], offered: int) -> Appended:
     timed = [tables[kind] for kind in TIMED]
-    bases: dict[str, int] = {}
-    for table in timed:
-        for row in pc.value_counts(table["available_basis"]).to_pylist():
-            bases[row["values"]] = bases.get(row["values"], 0) + row["counts"]
     return Appended(
         events=tables["events"].num_rows,
         signals=tables["signals"].num_rows,
@@ -219,5 +223,10 @@ def _counted(tables: Mapping[str, pa.Table], offered: int) -> Appended:
         retractions=tables["retractions"].num_rows,
         links=tables["links"].num_rows,
         duplicates=offered - sum(table.num_rows for table in timed),
-        bases=bases,
+        bases=sum((_by(table, "available_basis") for table in timed), Counter()),
+        reasons=_by(tables["quarantine"], "reason"),
     )
+
+
+def _by(table: pa.Table, column: str) -> Counter[str]:
+    return Counter({row["values"]: row["counts"] for row in pc.value_counts(table[column]).to_pylist()})

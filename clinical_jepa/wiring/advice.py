@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TO_DO = {
-    "unreadable": "send the file again whole, or mend its original, and ingest it again",
+    "unreadable": "make it readable for this user, send it again whole, or mend its original, and ingest it again",
     "invalid": "have the sender mend the record; a mended copy is taken by: clinical-jepa quarantine replay ID FILE",
     "no-time": "the sender must say when it was; a mended copy is taken by: clinical-jepa quarantine replay ID FILE",
     "no-unit": "the sender must give the unit's UCUM code (MIMIC-III: valueuom); a number without one is never guessed",

@@ -75,7 +75,7 @@ def replay(settings: Settings, start: str, mended: Path, *, mode: str) -> tuple[
     """Ingests a mended original; drops the refusal where facts of it were read and none was refused. Whether that was so."""
     rejection = _one(settings, start)
     summary = road.ingest_summary(settings, [mended], mode=mode)
-    total, refused = summary["total"], sum(summary["reasons"].values())
+    total, refused = summary["total"], sum(summary["reasons"].values()) + summary["again"]
     if refused:
         return False, f"{refused} part(s) were refused again; the refusal is kept. See: clinical-jepa quarantine list"
     if not any(total[kind] for kind in _FACTS):

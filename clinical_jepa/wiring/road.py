@@ -109,7 +109,8 @@ def ingest_summary(
     shard: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Counts by source, in all, and of refusals by reason; ``earlier``: refusals of other runs that stand in quarantine.
+    """Counts by source, in all, and of refusals by reason; ``earlier``: refusals of other runs that stand in quarantine;
+    ``again``: refusals that stood there and came once more.
 
     Live rows carry the ward clock's time.
     """
@@ -142,6 +143,7 @@ def ingest_summary(
         "total": asdict(report.total),
         "reasons": dict(report.reasons),
         "ignored": dict(report.ignored),
+        "again": report.again,
         "empty": [str(path) for path in report.empty],
         "earlier": max(0, store.refusals - report.total.rejected),
     }
@@ -155,7 +157,15 @@ def ingest_scheduled(settings: Settings, source: str, *, mode: str, shard: tuple
         return ingest_summary(settings, [source], mode=mode, shard=shard)
     except NothingToRead:
         total = asdict(Counts())
-        return {"sources": {}, "total": total, "reasons": {}, "ignored": {}, "empty": [source], "earlier": 0}
+        return {
+            "sources": {},
+            "total": total,
+            "reasons": {},
+            "ignored": {},
+            "again": 0,
+            "empty": [source],
+            "earlier": 0,
+        }
 
 
 def ingest_watch(settings: Settings, sources: Sequence[Path], *, mode: str, every: float, tell: compose.Tell) -> None:
@@ -173,7 +183,7 @@ def ingest_watch(settings: Settings, sources: Sequence[Path], *, mode: str, ever
     with stopping() as stop:
         while not stop.is_set():
             came = [ingest_scheduled(settings, str(source), mode=mode)["total"] for source in sources]
-            if new := [total for total in came if total["files"]]:
+            if new := [total for total in came if total["files"] or total["rejected"]]:
                 tell(tables.text(new))
             stop.wait(every)
 
@@ -189,6 +199,8 @@ def ingest_text(summary: Mapping[str, Any]) -> str:
     if summary["reasons"]:
         said.append("quarantined (see: clinical-jepa quarantine list); everything else was kept:")
         said += advice.lines(summary["reasons"])
+    if summary["again"]:
+        said.append(f"refused again as before: {summary['again']}, each kept once")
     if earlier := summary["earlier"]:
         said.append(f"in quarantine from earlier runs: {earlier} (see: clinical-jepa quarantine list)")
     said += [f"nothing to read in {path}; the other sources were ingested" for path in summary["empty"]]

@@ -48,8 +48,11 @@ def _passed_over(path: Path) -> bool:
 
 
 def _claims(path: Path) -> bool:
-    with path.open("rb") as file:
-        return looks_like(file.read(132))
+    try:
+        with path.open("rb") as file:
+            return looks_like(file.read(132))
+    except OSError:
+        return path.suffix == "" or path.suffix[1:].isdigit()  # nothing to see: by its name, as archives write them
 
 
 def parts(path: Path) -> list[Path]:

@@ -24,6 +24,7 @@ _SAYS_FHIR = re.compile(rb'"resourceType"\s*:\s*"[A-Z]')
 _JSON_MEMBER = re.compile(rb"PK\x03\x04.{26}[^\x00]{1,200}?\.(nd)?json", re.DOTALL)  # how a zip of JSON files begins
 _HEAD = 1 << 16  # where a resource or bundle must have named its type
 _LARGEST = 1 << 30  # bytes of one member of a zip file: more is taken for a bomb
+_BOM = b"\xef\xbb\xbf"  # Windows puts it before what is UTF-8; JSON may be read without it (RFC 8259, section 8.1)
 _DEEPEST = 8  # Bundles within each other
 _DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 CHUNK = 64  # lines at a time: few enough that what is made of them stays in a processor's own memory
@@ -89,6 +90,8 @@ def is_fhir(path: Path) -> bool:
             return False
         with _open(path) as file:
             return _says_fhir(file)
+    except PermissionError:
+        return True
     except _DAMAGE:
         return False
 
@@ -192,6 +195,8 @@ def _lines(file: IO[bytes], place: str) -> Iterator[list[bytes] | Item]:
             return
         if not lines:
             return
+        if number == 0:
+            lines[0] = lines[0].removeprefix(_BOM)
         yield lines
         number += len(lines)
 
@@ -209,7 +214,7 @@ def _member_lines(file: IO[bytes], place: str) -> Iterator[Item]:
 
 def _document(file: IO[bytes], place: str) -> Iterator[Item]:
     try:
-        raw = file.read()
+        raw = file.read().removeprefix(_BOM)
     except _DAMAGE as error:
         problem = f"the file cannot be decompressed to its end ({type(error).__name__}); send it again whole"
         yield Item(place, 0, None, problem)

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clinical_jepa.sources.unread import closed
+
 DATA, METADATA = "data", "metadata"
 CODES, DATASET, SPLITS = "codes.parquet", "dataset.json", "subject_splits.parquet"
 NEEDED = ("subject_id", "time", "code")
@@ -25,9 +27,11 @@ def schema(path: Path) -> pa.Schema | None:
 
 
 def holds_events(path: Path) -> bool:
-    """Whether a Parquet file has the columns of MEDS data."""
+    """Whether a Parquet file has the columns of MEDS data, or does not let us see them."""
     columns = schema(path)
-    return columns is not None and set(NEEDED) <= set(columns.names) and OWN not in columns.names
+    if columns is None:
+        return closed(path)
+    return set(NEEDED) <= set(columns.names) and OWN not in columns.names
 
 
 def shards(root: Path) -> list[Path]:

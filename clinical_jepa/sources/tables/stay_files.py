@@ -38,9 +38,12 @@ class Form:
         return match[1] if match else None
 
     def begins(self, path: Path) -> bool:
-        """Whether a file begins with the head."""
-        with path.open("rb") as file:
-            return file.readline(2**12).strip().lower() == self.head
+        """Whether a file begins with the head; one that cannot be opened does not."""
+        try:
+            with path.open("rb") as file:
+                return file.readline(2**12).strip().lower() == self.head
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True, kw_only=True)

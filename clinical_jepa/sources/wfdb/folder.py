@@ -73,9 +73,12 @@ def _orphans(root: Path, named: set[Path]) -> list[Path]:
 
 
 def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(_DICOM[0])
-        return file.read(len(_DICOM[1])) == _DICOM[1]
+    try:
+        with path.open("rb") as file:
+            file.seek(_DICOM[0])
+            return file.read(len(_DICOM[1])) == _DICOM[1]
+    except OSError:
+        return False  # refused by its name
 
 
 def parts(unit: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,22 @@ def put(folder: Path, body: object, name: str = "b.json") -> Path:
 def test_a_bundle_of_any_type_gives_the_rows_of_its_resources(kind: str, tmp_path: Path) -> None:
     path = put(tmp_path, bundle(kind, {"resource": observation("a")}, {"resource": observation("b")}))
     assert facts(read(path)) == facts(read(write(tmp_path, "o.ndjson", observation("a"), observation("b"))))
+
+
+@pytest.mark.parametrize("name", ["o.json", "o.ndjson", "o.ndjson.gz", "o.zip"])
+def test_a_byte_order_mark_before_the_content_is_passed_over(name: str, tmp_path: Path) -> None:
+    plain = orjson.dumps(observation("a"))
+    marked = b"\xef\xbb\xbf" + plain + b"\r\n"
+    if name == "o.zip":
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("o.ndjson", marked)
+        path = tmp_path / name
+    else:
+        path = put(tmp_path, gzip.compress(marked) if name.endswith(".gz") else marked, name)
+    assert reader.find(tmp_path) == [path]
+    batch = read(path)
+    assert refusals(batch) == []
+    assert facts(batch) == facts(read(put(tmp_path, plain, "plain.json")))
 
 
 def test_a_bundle_in_a_bundle_is_opened_too(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from clinical_jepa.sources.tables.data_set import begun, column, read_table, ste
 from clinical_jepa.sources.tables.eicu.layout import LAYOUT, STAY
 from clinical_jepa.sources.tables.relative_stays import declared_stays
 from clinical_jepa.sources.tables.text import head
+from clinical_jepa.sources.unread import closed
 
 NAMESPACE = "eicu"
 _NAMES = {name.lower(): name for name in LAYOUT}
@@ -69,4 +70,4 @@ def _table(path: Path) -> str:
 def _patients(folder: Path) -> Path | None:
     """The file that declares the stays; not any ``patient.csv``, but one with eICU's columns."""
     files = (path for path in sorted(folder.iterdir()) if _table(path) == "patient")
-    return next((path for path in files if {STAY, "uniquepid"} <= set(head(path))), None)
+    return next((path for path in files if {STAY, "uniquepid"} <= set(head(path)) or closed(path)), None)
