@@ -26,7 +26,7 @@ from clinical_jepa.store.files import sync_folder
 RECORD = "PULLED.sha256"
 _LISTS = ("SHA256SUMS.txt", "SHA256SUMS")
 
-Tell = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(kw_only=True)
@@ -43,7 +43,7 @@ class Pulled:
     problems: list[str] = field(default_factory=list)
 
 
-def pull(door: Door, wanted: DataSet, to: Path, tell: Tell = lambda done, total: None) -> Pulled:
+def pull(door: Door, wanted: DataSet, to: Path, tell: Progress = lambda done, total: None) -> Pulled:
     """The set from its publisher. A file that cannot be had costs that file; a publisher that is gone costs the rest."""
     to.mkdir(parents=True, exist_ok=True)
     known = _record(to)
@@ -68,7 +68,7 @@ def pull(door: Door, wanted: DataSet, to: Path, tell: Tell = lambda done, total:
     return report
 
 
-def copy(wanted: DataSet, source: Path, to: Path, tell: Tell = lambda done, total: None) -> Pulled:
+def copy(wanted: DataSet, source: Path, to: Path, tell: Progress = lambda done, total: None) -> Pulled:
     """The set from a folder that has it, or parts of it. A file whose bytes are not those published is left behind, and said.
 
     Files that the publisher does not compress may lie there as ``.gz``: what they hold is checked, and they stay as they are.

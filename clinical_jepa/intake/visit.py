@@ -14,7 +14,7 @@ from clinical_jepa.intake.door import Answer, Door, host
 from clinical_jepa.intake.fhir_pages import written
 from clinical_jepa.intake.state import Receipt, State
 
-Tell = Callable[[int, int], None]  # done, in all
+Progress = Callable[[int, int], None]  # done, in all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Visit:
     state: State
     run: int
     now: Callable[[], float]
-    tell: Tell = lambda done, total: None
+    tell: Progress = lambda done, total: None
     capability: bytes | None = None
 
     @property
