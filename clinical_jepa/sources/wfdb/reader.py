@@ -123,16 +123,17 @@ def _rest(aside: _Aside) -> SourceBatch:
 
 def _parts(record: TopRecord, spans: Sequence[Span], context: ReadContext, aside: _Aside) -> Iterator[Fragment]:
     """All readable windows of some segments in order; what was refused or waits is noted in ``aside``."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for span in spans:
         try:
             if half_written(span.path, context):
                 raise BadSegment("its header ends inside a line")
             for part in fragments(record, span):
                 for trace in part.traces:
-                    if (trace.name, trace.unit) not in seen:
-                        seen.add((trace.name, trace.unit))
-                        aside.problems.extend(_doubts(record, trace.name, trace.unit))
+                    about = (trace.name, trace.unit, trace.problem)
+                    if about not in seen:
+                        seen.add(about)
+                        aside.problems.extend(_doubts(record, *about))
                 yield part
         except BadSegment as error:
             if growing(_files(record, span), context):
@@ -154,7 +155,7 @@ def _unfinished(record: TopRecord, minute: Fragment, context: ReadContext) -> bo
     return cut and not record.header.master and growing(parts(record.path), context)
 
 
-def _doubts(record: TopRecord, name: str, unit: str) -> list[Rejection]:
+def _doubts(record: TopRecord, name: str, unit: str, problem: str) -> list[Rejection]:
     """A signal that cannot be taken, or whose unit has no certain conversion, once a record."""
     kind: Kind = "numeric" if record.numerics else "signal"
     found = target("numeric", name) if record.numerics else waveform(name)
@@ -162,6 +163,9 @@ def _doubts(record: TopRecord, name: str, unit: str) -> list[Rejection]:
     if found is None:
         message = f"{kind} {name!r} is in no table; a row of wfdb.csv in the site's code tables (site.codes) takes it"
         return [refuse(record.path, where, "unmapped", message)]
+    if problem:
+        message = f"{kind} {name!r}: {problem}; nothing of it was kept"
+        return [refuse(record.path, where, "invalid", message)]
     if kind == "signal" and found.unit is not None and conversion(ucum(unit) or "", found.unit) is None:
         message = f"{kind} {name!r} comes in {unit!r}, which has no certain conversion to {found.unit}"
         return [refuse(record.path, where, "unknown-unit", message)]

@@ -26,12 +26,16 @@ class BadSegment(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """One signal of a window: float32 physical values, NaN where the format says "no value"."""
+    """One signal of a window: float32 physical values, NaN where the format says "no value".
+
+    ``problem`` says why all of them are NaN, where the header is to blame.
+    """
 
     name: str
     unit: str
     per_frame: int
     samples: np.ndarray
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +58,13 @@ def fragments(record: TopRecord, span: Span) -> Iterator[Fragment]:
         header, total = _opened(record, span)
         if not header.files:
             return  # a null segment: a gap with a name
+        if total == 0:
+            raise BadSegment("its header gives no length, and its data files hold not even one frame")
         cuts = _cuts(record, span, header, total)
         ints = _verified(header, cuts)
         for first, last in cuts:
             part = windows.digital(header, first, last) if ints is None else ints
-            yield _fragment(header, part, span.start + first, last - first)
+            yield _fragment(header, total, part, (span.start + first, last - first))
     except BadSegment:
         raise
     except FileNotFoundError as error:
@@ -114,10 +120,16 @@ def _verified(header: Header, cuts: list[tuple[int, int]]) -> Ints | None:
     return stored if len(cuts) == 1 and not any(signal.skew for signal in header.signals) else None
 
 
-def _fragment(header: Header, part: Ints, start: int, frames: int) -> Fragment:
+def _fragment(header: Header, total: int, part: Ints, where: tuple[int, int]) -> Fragment:
     traces = tuple(
-        Trace(name=signal.name, unit=signal.units, per_frame=signal.per_frame, samples=windows.physical(signal, ints))
+        Trace(
+            name=signal.name,
+            unit=signal.units,
+            per_frame=signal.per_frame,
+            samples=windows.physical(signal, ints),
+            problem=windows.worthless(signal, total),
+        )
         for signal, ints in zip(header.signals, part, strict=True)
         if ints is not None
     )
-    return Fragment(start=start, frames=frames, traces=traces)
+    return Fragment(start=where[0], frames=where[1], traces=traces)

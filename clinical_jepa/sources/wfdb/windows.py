@@ -16,6 +16,7 @@ from clinical_jepa.sources.wfdb import flac, formats
 from clinical_jepa.sources.wfdb.header import Header, Signal
 
 CHUNK = 1 << 14  # samples scaled at once: float64, within a core's cache
+_FULL_SCALES = (1e-30, 1e30)  # between which float32 holds samples, before and after any conversion of units
 
 
 def frames(header: Header) -> int:
@@ -42,8 +43,22 @@ def read(header: Header, first: int, last: int) -> list[np.ndarray]:
     ]
 
 
+def worthless(signal: Signal, total: int) -> str:
+    """Why no sample of a signal of a record of ``total`` frames can be had, in words for a person; "" where some can."""
+    if signal.skew >= total:
+        return f"its skew of {signal.skew} frames leaves nothing of its {total}"
+    return "" if _scaled(signal) else f"its gain of {signal.gain:g} makes samples beyond what a number can hold"
+
+
+def _scaled(signal: Signal) -> bool:
+    largest = -float(formats.MISSING[signal.format]) + abs(signal.baseline)
+    return _FULL_SCALES[0] <= largest / abs(signal.gain) <= _FULL_SCALES[1]
+
+
 def physical(signal: Signal, ints: np.ndarray) -> np.ndarray:
-    """Digital samples in the signal's unit, float32."""
+    """Digital samples in the signal's unit, float32; all NaN where its gain is none that a signal can have."""
+    if not _scaled(signal):
+        return np.full(len(ints), np.nan, np.float32)
     missing = formats.MISSING[signal.format]
     out = np.empty(len(ints), np.float32)
     buffer = np.empty(min(len(ints), CHUNK))
