@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from clinical_jepa.records.batch import Mode, SourceBatch
+from clinical_jepa.records.batch import Mode, Rejection, SourceBatch
 from clinical_jepa.records.errors import BadRequest, NothingToRead
 from clinical_jepa.records.events import EVENTS, SIGNALS
 from clinical_jepa.records.instant import END
@@ -30,7 +30,7 @@ from clinical_jepa.sources.stitch import Beginnings, stitched
 from clinical_jepa.sources.unread import Unread, readable
 from clinical_jepa.store import zones
 from clinical_jepa.vocabulary.codes import code_map_hash
-from clinical_jepa.vocabulary.identity import content_id, subject_id
+from clinical_jepa.vocabulary.identity import content_id, printable, subject_id
 from clinical_jepa.vocabulary.tables import tables_hash
 
 if TYPE_CHECKING:
@@ -167,12 +167,12 @@ def _units(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, Rea
     units: dict[Found, ReadContext] = {}
     for path in paths:
         if not path.exists():
-            raise BadRequest(f"there is no {path}; nothing was ingested")
+            raise BadRequest(f"there is no {printable(str(path))}; nothing was ingested")
         for found in catalog.find(path):
             for part in (found,) if context.growing_s is None else catalog.divided(found):
                 units.setdefault(part, replace(context, root=path))
     if not units:
-        named = ", ".join(str(path) for path in paths) or "no folder given"
+        named = ", ".join(printable(str(path)) for path in paths) or "no folder given"
         raise NothingToRead(
             f"nothing to read in {named}: looked for FHIR (.ndjson, .json, also .gz), tables (MIMIC-III: PATIENTS.csv beside the "
             "others; MIMIC-IV, eICU, CinC 2012 and 2019), MEDS (.parquet), WFDB headers (.hea), DICOM files and HL7 v2 "
@@ -214,13 +214,18 @@ def _read(found: Found, site: ReadContext, store: Store, beginnings: Beginnings 
 
 
 def _placed(batch: SourceBatch, path: Path, root: Path) -> SourceBatch:
-    """The batch with its rejections' files as seen from ``root``: two files of one name in two folders are two."""
+    """The batch with its rejections' files as seen from ``root``: two files of one name in two folders are two.
+
+    What names a file is put in a form that can be stored and shown, whatever bytes the name is made of.
+    """
     home = path.parent if path.parent.is_dir() else path.parent.parent  # a part of a record lies beside its header
-    if not batch.rejections or not home.is_relative_to(root):
-        return batch
-    folder = home.relative_to(root)
-    placed = (one if "/" in one.file else replace(one, file=(folder / one.file).as_posix()) for one in batch.rejections)
-    return replace(batch, rejections=tuple(placed))
+    folder = home.relative_to(root) if home.is_relative_to(root) else Path()
+
+    def placed(one: Rejection) -> Rejection:
+        file = one.file if "/" in one.file else (folder / one.file).as_posix()
+        return replace(one, file=printable(file), record=printable(one.record), message=printable(one.message))
+
+    return replace(batch, rejections=tuple(map(placed, batch.rejections))) if batch.rejections else batch
 
 
 def _aliases(store: Store, site: ReadContext) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from clinical_jepa.records.batch import Identity
 from clinical_jepa.sources.context import ReadContext
-from clinical_jepa.vocabulary.identity import subject_id
+from clinical_jepa.vocabulary.identity import printable, subject_id
 
 ORIGIN = 0  # 1970-01-01T00:00Z: no clock of a ward comes near it
 _NAMESPACE = "relative"
@@ -20,8 +20,9 @@ _NAMESPACE = "relative"
 def identity(record: str, context: ReadContext) -> Identity:
     """The subject that a record is on its own; ``record`` must tell it from every other record of the site."""
     namespace = f"{context.namespace}~{_NAMESPACE}"
-    subject = subject_id(namespace, record, key=context.identity_key)
-    return Identity(subject_id=subject, namespace=namespace, identifier=record)
+    name = printable(record)
+    subject = subject_id(namespace, name, key=context.identity_key)
+    return Identity(subject_id=subject, namespace=namespace, identifier=name)
 
 
 def subjects(identities: Iterable[Identity]) -> frozenset[int]:

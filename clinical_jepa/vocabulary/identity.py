@@ -20,6 +20,11 @@ def subject_id(namespace: str, identifier: str, *, key: bytes = OPEN_KEY) -> int
 
 
 def content_id(*parts: object) -> str:
-    """32 hex characters that identify what the parts say; None and "" differ."""
+    """32 hex characters that identify what the parts say; None and "" differ. File names may be of any bytes."""
     text = "\x1f".join(["\x00" if part is None else str(part) for part in parts])
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=16).hexdigest()
+
+
+def printable(name: str) -> str:
+    r"""A file's name, or text that holds one, fit to be shown and stored: a byte that is no UTF-8 stands as ``\xff``."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

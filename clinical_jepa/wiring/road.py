@@ -118,6 +118,7 @@ def ingest_summary(
 
     from clinical_jepa.ingest import ingest
     from clinical_jepa.monitor.clock import wall_us
+    from clinical_jepa.vocabulary.identity import printable
 
     if mode not in ("live", "history"):
         raise BadRequest(f"--as {mode}: live (available from now on) or history (by the sources' own times) is meant")
@@ -144,7 +145,7 @@ def ingest_summary(
         "reasons": dict(report.reasons),
         "ignored": dict(report.ignored),
         "again": report.again,
-        "empty": [str(path) for path in report.empty],
+        "empty": [printable(str(path)) for path in report.empty],
         "earlier": max(0, store.refusals - report.total.rejected),
     }
 

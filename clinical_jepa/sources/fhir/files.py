@@ -5,30 +5,24 @@ Nothing is parsed here but what holds resources together, so that one bad line, 
 
 from __future__ import annotations
 
-import gzip
-import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import orjson
 
+from clinical_jepa.sources.fhir.damage import DAMAGE, opened, sound
+from clinical_jepa.sources.fhir.recognise import SUFFIXES
+
 Json = dict[str, Any]  # one JSON object
 
-_SUFFIXES = (".ndjson", ".json")
-_SAYS_FHIR = re.compile(rb'"resourceType"\s*:\s*"[A-Z]')
-_JSON_MEMBER = re.compile(rb"PK\x03\x04.{26}[^\x00]{1,200}?\.(nd)?json", re.DOTALL)  # how a zip of JSON files begins
-_HEAD = 1 << 16  # where a resource or bundle must have named its type
 _LARGEST = 1 << 30  # bytes of one member of a zip file: more is taken for a bomb
 _BOM = b"\xef\xbb\xbf"  # Windows puts it before what is UTF-8; JSON may be read without it (RFC 8259, section 8.1)
 _DEEPEST = 8  # Bundles within each other
-_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 CHUNK = 64  # lines at a time: few enough that what is made of them stays in a processor's own memory
-_BUFFER = 1 << 18  # bytes asked of the system at a time
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -78,43 +72,6 @@ _list = msgspec.json.Decoder(list[msgspec.Raw])
 _entry = msgspec.json.Decoder(_Entry)
 
 
-def is_fhir(path: Path) -> bool:
-    """True for ``.ndjson`` and ``.json`` (also ``.gz``) whose beginning names a resource type, and for a ``.zip`` of such.
-
-    A zip that cannot be opened, or a damaged member, counts as such by its name: reading says what is wrong with it.
-    """
-    try:
-        if path.name.endswith(".zip"):
-            return _zip_says_fhir(path)
-        if not path.name.removesuffix(".gz").endswith(_SUFFIXES):
-            return False
-        with _open(path) as file:
-            return _says_fhir(file)
-    except PermissionError:
-        return True
-    except _DAMAGE:
-        return False
-
-
-def _zip_says_fhir(path: Path) -> bool:
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
-        with path.open("rb") as file:
-            return _JSON_MEMBER.match(file.read(_HEAD)) is not None
-    with archive:
-        for info in archive.infolist():
-            if not info.filename.endswith(_SUFFIXES):
-                continue
-            try:
-                with archive.open(info) as member:
-                    if _says_fhir(member):
-                        return True
-            except _DAMAGE:
-                return True
-    return False
-
-
 def items(path: Path) -> Iterator[Item]:
     """Every resource of a file in order. A broken line, entry or member costs itself; a broken end costs the end."""
     number = 0
@@ -132,7 +89,12 @@ def pieces(path: Path) -> Iterator[list[bytes] | Item]:
     if path.name.endswith(".zip"):
         yield from _zipped(path)
         return
-    with _open(path) as file:
+    try:
+        file = opened(path)
+    except EOFError:
+        yield Item("file", 0, None, "the file is empty, and not even a gzip file; send it again whole")
+        return
+    with file:
         yield from _lines(file, "line") if ".ndjson" in path.name else _document(file, "file")
 
 
@@ -150,24 +112,16 @@ def kind_of(raw: bytes) -> object:
     return _head.decode(raw).resourceType
 
 
-def _says_fhir(file: IO[bytes]) -> bool:
-    return _SAYS_FHIR.search(file.read(_HEAD)) is not None
-
-
-def _open(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb", buffering=_BUFFER)
-
-
 def _zipped(path: Path) -> Iterator[Item]:
     try:
         archive = zipfile.ZipFile(path)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         yield Item("file", 0, None, f"no zip file that can be opened ({type(error).__name__}); send it again whole")
         return
     with archive:
         for info in archive.infolist():
             place = f"member {info.filename}"
-            if not info.filename.endswith(_SUFFIXES):
+            if not info.filename.endswith(SUFFIXES):
                 continue
             if info.file_size > _LARGEST:
                 yield Item(place, 0, None, f"larger than {_LARGEST} bytes when unpacked; send it outside the zip file")
@@ -175,30 +129,32 @@ def _zipped(path: Path) -> Iterator[Item]:
             try:
                 with archive.open(info) as file:
                     yield from _member_lines(file, f"{place} line") if ".ndjson" in place else _document(file, place)
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 problem = f"the member cannot be unpacked ({type(error).__name__}); send it again whole"
                 yield Item(place, 0, None, problem)
 
 
 def _lines(file: IO[bytes], place: str) -> Iterator[list[bytes] | Item]:
-    number = 0
-    while True:
-        lines: list[bytes] = []
-        try:
-            lines.extend(islice(file, CHUNK))  # where the file breaks off, what came before is in the list
-        except _DAMAGE as error:
-            yield lines
-            problem = (
-                f"the file ends early after line {number + len(lines)} ({type(error).__name__}); send it again whole"
-            )
-            yield Item(f"after {place}", number + len(lines), None, problem)
-            return
-        if not lines:
-            return
+    reader, until = sound(file)
+    number, rest = 0, None
+    while lines := list(islice(reader, CHUNK)):
         if number == 0:
             lines[0] = lines[0].removeprefix(_BOM)
+        if until.damage is not None and not lines[-1].endswith(b"\n") and not _is_object(lines[-1]):
+            rest = lines.pop()
         yield lines
         number += len(lines)
+    if until.damage is not None:
+        problem = f"the file is damaged or ends early after line {number} ({until.damage}); send it again whole"
+        yield Item(f"after {place}", number, rest, problem)
+
+
+def _is_object(raw: bytes) -> bool:
+    try:
+        kind_of(raw)
+    except NO_JSON:
+        return False
+    return True
 
 
 def _member_lines(file: IO[bytes], place: str) -> Iterator[Item]:
@@ -213,11 +169,11 @@ def _member_lines(file: IO[bytes], place: str) -> Iterator[Item]:
 
 
 def _document(file: IO[bytes], place: str) -> Iterator[Item]:
-    try:
-        raw = file.read().removeprefix(_BOM)
-    except _DAMAGE as error:
-        problem = f"the file cannot be decompressed to its end ({type(error).__name__}); send it again whole"
-        yield Item(place, 0, None, problem)
+    reader, until = sound(file)
+    raw = reader.read().removeprefix(_BOM)
+    if until.damage is not None:
+        problem = f"the file cannot be read to its end ({until.damage}); send it again whole"
+        yield Item(place, 0, raw or None, problem)
         return
     yield from _parsed(raw, place)
 

@@ -17,11 +17,12 @@ import pyarrow as pa
 from clinical_jepa.records.batch import Retraction, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.fhir import findings, observations, orders, patients, reports, stays, treatments, withdrawals
-from clinical_jepa.sources.fhir.files import Item, Json, is_fhir, of_line, parsed, pieces
+from clinical_jepa.sources.fhir.files import Item, Json, of_line, parsed, pieces
 from clinical_jepa.sources.fhir.flood import Flood
 from clinical_jepa.sources.fhir.folder import BROKEN, Folder, look_through, needed
 from clinical_jepa.sources.fhir.frame import SOURCE, Frame, Ignored, Outcome, Refusal
 from clinical_jepa.sources.fhir.people import People, patient_id
+from clinical_jepa.sources.fhir.recognise import is_fhir
 from clinical_jepa.sources.fhir.validation import doubtful, own_checks, twice_named, verdict
 from clinical_jepa.sources.fhir.versions import as_r4, named
 from clinical_jepa.sources.rows import Origin, Rows
