@@ -27,5 +27,5 @@ def test_alignment_is_measured_against_a_sort() -> None:
 
 @pytest.mark.slow
 def test_memory_is_flat_while_the_input_grows_ten_times(tmp_path: Path) -> None:
-    for figure in memory.run(tmp_path, 600_000):
+    for figure in memory.run(tmp_path, 1_000_000):
         assert figure.met, figure.detail
