@@ -36,7 +36,9 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
 
     with socket.create_server((HOST, 0)) as taken:
         port = str(taken.getsockname()[1])
-        with pytest.raises(AssertionError, match=r"ended with 2:\s+clinical-jepa: MLLP cannot have .*Address already in use"):
+        with pytest.raises(
+            AssertionError, match=r"ended with 2:\s+clinical-jepa: MLLP cannot have .*Address already in use"
+        ):
             command("receive", "mllp", "--spool", "spool", "--port", port, cwd=tmp_path)
 
 
