@@ -272,7 +272,7 @@ def _reading(found: Found, site: ReadContext, store: Store) -> tuple[str, str | 
 def _superseding(batches: Iterable[SourceBatch], store: Store, *, live: bool) -> Iterator[SourceBatch]:
     """The batches with what takes the place of an earlier reading."""
     for batch in batches:
-        subjects = {*batch.events["subject_id"].to_pylist(), *(piece.subject_id for piece in batch.signals)}
+        subjects = {*batch.events["subject_id"].unique().to_pylist(), *(piece.subject_id for piece in batch.signals)}
         parts = list(store.parts(subjects))
         known = {
             kind: pa.concat_tables([schema.empty_table(), *(part.versions(END, kind) for part in parts)])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from clinical_jepa.records.views import Arrivals
 from clinical_jepa.records.ward import Patient, Stay
 from clinical_jepa.store.events import Store
-from clinical_jepa.timeline.stays import PRESENT_AFTER, STAY_CODES, stays
+from clinical_jepa.timeline.stays import STAY_CODES, heard_after, stays
 
 
 def present(store: Store, arrivals: Arrivals) -> Mapping[int, Stay]:
@@ -15,8 +15,8 @@ def present(store: Store, arrivals: Arrivals) -> Mapping[int, Stay]:
     rows = store.with_codes(STAY_CODES, arrivals.until)
     unlisted = set(arrivals.origins) - set(rows["subject_id"].to_pylist())
     # looking for the last arrival of everybody costs a pass over the store: only where somebody has no admission
-    recent = arrivals.until - PRESENT_AFTER - 1
-    return stays(rows, arrivals.until, extents=store.extents(arrivals.until, recent) if unlisted else None)
+    recent = store.extents(arrivals.until, heard_after(arrivals.until)) if unlisted else None
+    return stays(rows, arrivals.until, extents=recent)
 
 
 def concerned(arrivals: Arrivals, patients: Mapping[int, Patient], here: Mapping[int, Stay]) -> list[int]:

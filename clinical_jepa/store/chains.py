@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from clinical_jepa.records.events import RETRACTED
 from clinical_jepa.store.changes import NEVER, NO_CHANGES, Changes, withdrawals
 from clinical_jepa.store.moving import Moved, moved, unmoved
+from clinical_jepa.store.segments import taken
 from clinical_jepa.store.versions import facts, follow, shared
 from clinical_jepa.store.visible import ALWAYS_HIDDEN, Ended, View
 
@@ -96,16 +97,9 @@ def _again(known: pa.Table, new: pa.Table) -> np.ndarray:
 def in_order(table: pa.Table) -> pa.Table:
     """The rows by (available, time, event_id)."""
     order = arrival_order(table)
-    if np.array_equal(order, np.arange(order.size)):  # a compacted store comes in order
+    if np.array_equal(order, np.arange(order.size)):  # one subject's rows come in order
         return table
-    return _taken(table, order)
-
-
-def _taken(table: pa.Table, order: np.ndarray) -> pa.Table:
-    """The rows in this order, column by column: a copy of all in one piece besides would double the memory."""
-    places = pa.array(order)
-    columns = [column.combine_chunks().take(places) for column in table.columns]
-    return pa.table(columns, schema=table.schema)
+    return taken(table, order)
 
 
 def arrival_order(table: pa.Table) -> np.ndarray:

@@ -76,34 +76,41 @@ class Groups:
         links = [link.absorbed for link in self.changes.owners.links if since < link.available <= until]
         return self.closed([*self.reach.within(since, until).tolist(), *links])
 
-    def withdrawn(self, since: int, until: int) -> np.ndarray:
-        """The subjects of whom a record was withdrawn in ``(since, until]``, and their kin."""
+    def concerned(self, since: int, until: int, after: int) -> np.ndarray:
+        """The subjects of whom something may have become seen or hidden in ``(since, until]``, or by commits after ``after``."""
         at = self.changes.retractions["available_time"].cast(pa.int64()).to_numpy()
-        return self.closed(
-            self._said(self.changes.retractions["record_id"].filter(pa.array((at > since) & (at <= until))))
-        )
+        withdrawn = (at > since) & (at <= until) | self._later(after)
+        return self.closed([*self.arriving(since, until).tolist(), *self._told(after), *self._said(withdrawn)])
 
     def touched(self, after: int) -> np.ndarray:
         """The subjects about whom later commits said anything, and their kin."""
-        fresh = later_changes(self.root, self.manifest, after)
-        later = [read_kind(self.root, self.manifest, kind, after=after, columns=["subject_id"]) for kind in TIMED]
-        subjects = [one for table in later for one in table["subject_id"].unique().to_pylist()]
-        shared = read_kind(self.root, self.manifest, "shared", after=after)
-        links = fresh.links["absorbed"].to_pylist()
-        return self.closed(
-            [*subjects, *links, *shared["lower"].to_pylist(), *self._said(fresh.retractions["record_id"])]
-        )
+        return self.closed([*self._told(after), *self._said(self._later(after))])
 
-    def _said(self, records: pa.ChunkedArray) -> set[int]:
-        """The subjects of whom these records said something: a pass over the store, where there are any."""
+    def _later(self, after: int) -> np.ndarray:
+        """Boolean ``[N]``: the retractions of later commits."""
+        return np.asarray(self.changes.retractions["commit"].to_numpy() > after)
+
+    def _told(self, after: int) -> set[int]:
+        """The subjects of whom later commits brought rows or links, or a fact of somebody else's."""
         found: set[int] = set()
-        if len(records):
+        if after < self.manifest.commit:
+            columns = {**dict.fromkeys(TIMED, "subject_id"), "links": "absorbed", "shared": "lower"}
+            for kind, column in columns.items():
+                rows = read_kind(self.root, self.manifest, kind, after=after, columns=[column])
+                found |= set(rows[column].unique().to_pylist())
+        return found
+
+    def _said(self, withdrawn: np.ndarray) -> set[int]:
+        """The subjects of whom the records of these retractions said something: a pass over the store, where there are any."""
+        found: set[int] = set()
+        if withdrawn.any():
+            records = self.changes.retractions["record_id"].filter(pa.array(withdrawn)).combine_chunks()
             for kind in TIMED:
                 for segment in self.manifest.of(kind):
                     rows = read_segments(
                         self.root, kind, [segment], until=self.manifest.commit, columns=["subject_id", "record_id"]
                     )
-                    said = pc.is_in(rows["record_id"], value_set=records.combine_chunks())
+                    said = pc.is_in(rows["record_id"], value_set=records)
                     found |= set(rows["subject_id"].filter(said).unique().to_pylist())
         return found
 

@@ -48,9 +48,7 @@ class Large:
     def arrivals(self, since: int, until: int, *, known_commits: int | None = None) -> Arrivals:
         """As of ``Store.arrivals``."""
         commit = self.groups.manifest.commit
-        subjects = np.union1d(self.groups.arriving(since, until), self.groups.withdrawn(since, until))
-        if known_commits is not None and known_commits < commit:
-            subjects = np.union1d(subjects, self.groups.touched(known_commits))
+        subjects = self.groups.concerned(since, until, commit if known_commits is None else known_commits)
         return together(
             (one.arrivals(since, until, known_commits=known_commits) for one in self._readers(subjects)),
             since=since,

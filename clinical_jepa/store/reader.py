@@ -39,11 +39,6 @@ class Reader:
     changes: Changes = NO_CHANGES
     subjects: np.ndarray | None = None
 
-    @property
-    def rows(self) -> int:
-        """How many it holds."""
-        return sum(one.available.size for one in self.views.values())
-
     def arrivals(self, since: int, until: int, *, known_commits: int | None = None) -> Arrivals:
         """As of ``Store.arrivals``, of these subjects."""
         rewind = earliest(doubt for one in self.views.values() for doubt in one.corrected(since, until))

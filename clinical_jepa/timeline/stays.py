@@ -16,6 +16,11 @@ STAY_CODES = ("HOSPITAL_ADMISSION", "TRANSFER_TO", "HOSPITAL_DISCHARGE", "MEDS_D
 PRESENT_AFTER = 24 * HOUR  # a subject without any stay row counts as present this long after its last arrival
 
 
+def heard_after(as_of: int) -> int:
+    """Whoever was not heard of after this instant is not present for having been heard of."""
+    return as_of - PRESENT_AFTER - 1
+
+
 def stays(events: pa.Table, as_of: int, *, extents: Mapping[int, tuple[int, int]] | None = None) -> dict[int, Stay]:
     """The present subjects. ``events``: rows with ``STAY_CODES`` seen as of ``as_of``, so without those in error.
 

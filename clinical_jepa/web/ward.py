@@ -12,7 +12,7 @@ from clinical_jepa.records.forecasts import Abstention, Forecast, Why
 from clinical_jepa.records.instant import SECOND
 from clinical_jepa.records.views import Arrivals
 from clinical_jepa.records.ward import Stay
-from clinical_jepa.timeline.stays import PRESENT_AFTER, STAY_CODES, stays
+from clinical_jepa.timeline.stays import STAY_CODES, heard_after, stays
 from clinical_jepa.web.config import WebConfig
 from clinical_jepa.web.readings import Newest, Reading, early_warning, newest, vitals_time
 from clinical_jepa.web.recent import Recent
@@ -181,8 +181,8 @@ def _closed(state: WardState, config: WebConfig, now: int) -> dict[int, Alert]:
 
 
 def _present(state: WardState, now: int) -> dict[int, Stay]:
-    recent = now - PRESENT_AFTER - 1
-    return stays(state.store.with_codes(STAY_CODES, now), now, extents=state.store.extents(now, recent))
+    recent = state.store.extents(now, heard_after(now))
+    return stays(state.store.with_codes(STAY_CODES, now), now, extents=recent)
 
 
 def standing(outcome: Outcome | None, now: int) -> Standing:

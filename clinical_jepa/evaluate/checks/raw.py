@@ -14,10 +14,9 @@ import pyarrow.compute as pc
 from clinical_jepa.records.batch import Identity, ImageItem, Retraction, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.events import Store
-from clinical_jepa.store.segments import SCHEMAS, read_segments, write_segment
+from clinical_jepa.store.segments import SCHEMAS, TIMED, read_segments, write_segment
 
 Change = TypeVar("Change", Retraction, SubjectLink)
-TIMED = ("events", "signals", "images")
 CHANGES = ("retractions", "links")
 
 

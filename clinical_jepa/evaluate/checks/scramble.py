@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from clinical_jepa.evaluate.checks.raw import CHANGES, TIMED, Raw, available
+from clinical_jepa.evaluate.checks.raw import CHANGES, Raw, available
+from clinical_jepa.store.segments import TIMED
 
 _KEPT = ("available_time", "event_id", "commit")  # of the place, whatever row comes to lie there
 _REMOVED, _MOVED = 0.2, 0.3

@@ -10,8 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clinical_jepa.evaluate.checks.raw import TIMED, Raw
+from clinical_jepa.evaluate.checks.raw import Raw
 from clinical_jepa.records.events import RETRACTED
+from clinical_jepa.store.segments import TIMED
 
 _KEY = ["subject_id", "code", "time"]
 
