@@ -48,3 +48,12 @@ def only(source: Path, target: Path, subjects: set[str]) -> None:
     table = pl.read_csv(source, infer_schema=False)
     kept = table.filter(pl.col("subject_id").is_in(sorted(subjects)))
     target.write_bytes(gzip.compress(kept.write_csv().encode(), compresslevel=1))
+
+
+def linked_subjects(data: Path, out: Path) -> None:
+    """10013 and 10061, of whom chart and monitor are both there: ``out/mimic`` and ``out/waveforms``."""
+    (out / "mimic").mkdir()
+    for name in ("PATIENTS", "ADMISSIONS", "ICUSTAYS", "CHARTEVENTS"):
+        only(data / "mimic3_demo" / f"{name}.csv.gz", out / "mimic" / f"{name}.csv.gz", {"10013", "10061"})
+    for path in (data / "mimic3_waveforms" / "derived_wfdb").iterdir():
+        copy(path, out / "waveforms")

@@ -13,7 +13,7 @@ from clinical_jepa.evaluate.checks.skew import check_skew, line
 from clinical_jepa.evaluate.checks.skew_cases import case
 from clinical_jepa.records.instant import HOUR, MINUTE
 from clinical_jepa.timeline.clock_skew import Series, Skew, SkewConfig, clock_skew
-from tests.acceptance.stitched import copy, only
+from tests.acceptance.stitched import linked_subjects
 
 
 def quiet(text: str) -> None:
@@ -82,12 +82,7 @@ def test_the_command_prints_the_figure_and_fails_where_the_check_does() -> None:
 @pytest.mark.data
 @pytest.mark.slow
 def test_the_real_linked_subjects_are_not_shifted(data: Path, tmp_path: Path) -> None:
-    for path in (data / "mimic3_demo").glob("*.csv.gz"):
-        if path.name.partition(".")[0] in ("PATIENTS", "ADMISSIONS", "ICUSTAYS", "CHARTEVENTS"):
-            (tmp_path / "mimic").mkdir(exist_ok=True)
-            only(path, tmp_path / "mimic" / path.name, {"10013", "10061"})
-    for path in (data / "mimic3_waveforms" / "derived_wfdb").iterdir():
-        copy(path, tmp_path / "waveforms")
+    linked_subjects(data, tmp_path)
     store = tmp_path / "store"
     code, said = typed("ingest", tmp_path / "mimic", tmp_path / "waveforms", "--namespace", "mimic3", "--store", store)
     assert code in (0, 3), said

@@ -14,6 +14,7 @@ import pyarrow as pa
 from clinical_jepa.records.batch import ImageItem, Retraction, SignalPiece, SourceBatch, SubjectLink
 from clinical_jepa.records.events import EVENTS
 from clinical_jepa.store.events import Store
+from clinical_jepa.store.visible import View
 
 EPOCH = datetime(1970, 1, 1)
 HR = "LOINC//8867-4"
@@ -83,6 +84,26 @@ def linked(absorbed: int, survivor: int, available: int, *, active: bool = True)
 
 def batch(*rows: Row, **more: Any) -> SourceBatch:
     return SourceBatch(events=events(rows), **more)
+
+
+def telling(things: Iterable[Any]) -> SourceBatch:
+    """Rows, pieces, withdrawals and links, as one source tells them at once."""
+    told = list(things)
+    return SourceBatch(
+        events=events(one for one in told if isinstance(one, Row)),
+        signals=tuple(one for one in told if isinstance(one, SignalPiece)),
+        retractions=tuple(one for one in told if isinstance(one, Retraction)),
+        links=tuple(one for one in told if isinstance(one, SubjectLink)),
+    )
+
+
+def same_view(one: View, other: View) -> None:
+    """Asserts that two views say the same of every row."""
+    assert one.table.combine_chunks().equals(other.table.combine_chunks())
+    for name in ("available", "hidden_from", "previous", "subject", "by_subject", "subjects", "starts"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    for name in ("places", "instants"):
+        assert np.array_equal(getattr(one.ended, name), getattr(other.ended, name)), name
 
 
 def piece(event_id: str, samples: Sequence[float] | np.ndarray, *, time: int = 0, subject: int = 1) -> SignalPiece:

@@ -6,7 +6,6 @@ import random
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -23,7 +22,7 @@ from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.reader import Reader
 from clinical_jepa.store.segments import SCHEMAS, with_commit
 from tests.store import change_oracle as oracle
-from tests.store.builders import Row, batch, events, ids, linked, piece, put, stored, withdrawn
+from tests.store.builders import Row, batch, events, ids, linked, piece, put, same_view, stored, telling, withdrawn
 from tests.store.change_oracle import World
 
 NO_EVENTS = events([])
@@ -123,11 +122,7 @@ def test_a_view_that_grows_equals_one_made_at_once(world: World, which: list[int
     both = known.changes.and_(fresh.retractions, fresh.links)
     grown = extended(known, table_of(list(second.rows)), both, fresh)
     whole = view(table_of([*first.rows, *second.rows]), both)
-    assert grown.table.combine_chunks().equals(whole.table.combine_chunks())
-    for name in ("available", "hidden_from", "previous", "subject", "by_subject", "subjects", "starts"):
-        assert np.array_equal(getattr(grown, name), getattr(whole, name)), name
-    for name in ("places", "instants"):
-        assert np.array_equal(getattr(grown.ended, name), getattr(whole.ended, name)), name
+    same_view(grown, whole)
 
 
 def _parted(world: World, which: list[int], cut: int | None) -> tuple[World, World]:
@@ -175,14 +170,7 @@ def test_any_order_batching_restart_and_compaction_give_the_same_answers(world: 
         parts = chance.randint(1, 4)
         for part in range(parts):
             mine = twice[part::parts]
-            put(
-                store,
-                SourceBatch(
-                    events=events(one for one in mine if isinstance(one, Row)),
-                    retractions=tuple(one for one in mine if one in world.retractions),
-                    links=tuple(one for one in mine if one in world.links),
-                ),
-            )
+            put(store, telling(mine))
             if chance.random() < 0.5:
                 store = Store.open(Path(folder) / "s")
             elif chance.random() < 0.5:

@@ -12,14 +12,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from clinical_jepa.records.batch import SourceBatch
 from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.records.views import Arrivals
 from clinical_jepa.store import groups, manifest, reader
 from clinical_jepa.store.events import Store
 from clinical_jepa.store.groups import Groups
 from clinical_jepa.store.large import Large
-from tests.store.builders import Row, batch, events, ids, linked, piece, put, stored, withdrawn
+from tests.store.builders import Row, batch, ids, linked, piece, put, stored, telling, withdrawn
 from tests.store.change_oracle import World
 from tests.store.test_changes import UNIT, instants, worlds
 
@@ -74,14 +73,7 @@ def test_it_answers_as_a_store_that_fits(world: World, questions: list[tuple[int
         large = [opened(path, held) for held in HELD]
         for number, (one, other) in enumerate(questions):
             mine = everything[number :: len(questions)]
-            put(
-                writer,
-                SourceBatch(
-                    events=events(one for one in mine if isinstance(one, Row)),
-                    retractions=tuple(one for one in mine if one in world.retractions),
-                    links=tuple(one for one in mine if one in world.links),
-                ),
-            )
+            put(writer, telling(mine))
             if chance.random() < 0.3:
                 writer.compact()
             since, until = min(one, other), max(one, other)

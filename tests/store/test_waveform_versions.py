@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinical_jepa.records.batch import Retraction, SignalPiece, SourceBatch
+from clinical_jepa.records.batch import SignalPiece, SourceBatch
 from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.chains import extended, view
@@ -27,7 +26,7 @@ from clinical_jepa.store.reader import Reader
 from clinical_jepa.store.receipt import signal_rows
 from clinical_jepa.store.segments import SCHEMAS, with_commit, write_segment
 from tests.store import waveform_oracle as oracle
-from tests.store.builders import events, ids, linked, piece, put, stored, withdrawn
+from tests.store.builders import events, ids, linked, piece, put, same_view, stored, telling, withdrawn
 from tests.store.waveform_oracle import Told
 
 NO_EVENTS = events([])
@@ -127,11 +126,7 @@ def test_a_view_that_grows_equals_one_made_at_once(told: Told, which: list[int],
     both = known.changes.and_(fresh.retractions, fresh.links)
     grown = extended(known, rows_of(list(second.pieces), 1), both, fresh)
     whole = view(rows_of([*first.pieces, *second.pieces], 1), both)
-    assert grown.table.combine_chunks().equals(whole.table.combine_chunks())
-    for name in ("available", "hidden_from", "previous", "subject", "by_subject", "subjects", "starts"):
-        assert np.array_equal(getattr(grown, name), getattr(whole, name)), name
-    for name in ("places", "instants"):
-        assert np.array_equal(getattr(grown.ended, name), getattr(whole.ended, name)), name
+    same_view(grown, whole)
 
 
 def _parted(told: Told, which: list[int], cut: int | None) -> tuple[Told, Told]:
@@ -170,15 +165,7 @@ def test_any_order_batching_restart_and_compaction_give_the_same_answers(told: T
         parts = chance.randint(1, 4)
         for which in range(parts):
             mine = [everything[number] for number in numbers[which::parts]]
-            put(
-                store,
-                SourceBatch(
-                    events=NO_EVENTS,
-                    signals=tuple(one for one in mine if isinstance(one, SignalPiece)),
-                    retractions=tuple(one for one in mine if isinstance(one, Retraction)),
-                    links=tuple(one for one in mine if not isinstance(one, SignalPiece | Retraction)),
-                ),
-            )
+            put(store, telling(mine))
             if chance.random() < 0.5:
                 store = Store.open(Path(folder) / "s")
             elif chance.random() < 0.5:

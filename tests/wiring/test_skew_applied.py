@@ -20,7 +20,7 @@ from clinical_jepa.simulate.ward import simulate
 from clinical_jepa.store.events import Store
 from clinical_jepa.timeline.clock_skew import Skew
 from clinical_jepa.wiring import skew
-from tests.acceptance.stitched import copy, only
+from tests.acceptance.stitched import linked_subjects
 
 BEHIND = 97  # minutes that the spoilt monitors' clocks lie behind the chart's
 BASE = re.compile(r"\d\d:\d\d:\d\d \d\d/\d\d/\d{4}$", re.MULTILINE)
@@ -150,12 +150,7 @@ def test_a_table_that_cannot_be_believed_moves_nothing(
 @pytest.mark.data
 @pytest.mark.slow
 def test_the_real_linked_subjects_stay_where_they_are(data: Path, tmp_path: Path) -> None:
-    for path in (data / "mimic3_demo").glob("*.csv.gz"):
-        if path.name.partition(".")[0] in ("PATIENTS", "ADMISSIONS", "ICUSTAYS", "CHARTEVENTS"):
-            (tmp_path / "mimic").mkdir(exist_ok=True)
-            only(path, tmp_path / "mimic" / path.name, {"10013", "10061"})
-    for path in (data / "mimic3_waveforms" / "derived_wfdb").iterdir():
-        copy(path, tmp_path / "waveforms")
+    linked_subjects(data, tmp_path)
     told = ("--namespace", "mimic3", "--store", tmp_path / "store")
     assert typed("ingest", tmp_path / "mimic", tmp_path / "waveforms", *told).exit_code in (0, 3)
     table = tmp_path / "offsets.csv"

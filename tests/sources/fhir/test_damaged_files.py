@@ -13,7 +13,7 @@ from clinical_jepa.sources.fhir import reader
 from tests.sources.fhir.builders import observation, only, read, write
 
 LINES = [orjson.dumps(observation(f"o{number}")) for number in range(50)]
-PACKED = gzip.compress(b"\n".join(LINES))
+PACKED = gzip.compress(b"\n".join(LINES), mtime=0)
 
 
 def put(folder: Path, name: str, content: bytes) -> Path:
@@ -98,7 +98,7 @@ def test_a_type_named_late_in_a_long_line_is_read(tmp_path: Path) -> None:
         ("marked.json", b'\xef\xbb\xbf{"a": 1}'),
         ("tokens.json", b'{"model": "' + b"x" * 100_000),
         ("empty.ndjson", b""),
-        ("empty.json.gz", gzip.compress(b"")),
+        ("empty.json.gz", gzip.compress(b"", mtime=0)),  # the name of a test is no clock
     ],
 )
 def test_what_is_plainly_something_else_is_not_taken(name: str, content: bytes, tmp_path: Path) -> None:
