@@ -5,12 +5,12 @@ python -m clinical_jepa.bench.memory FOLDER [ROWS]
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 from clinical_jepa.bench.figure import Figure
+from clinical_jepa.bench.peak import peak
 
 ROWS = 1_000_000
 WORK = ("ingest", "read")
@@ -39,7 +39,7 @@ def _child(work: str, folder: Path, rows: int) -> int:
         stored(folder, rows)
     else:
         walk(folder)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak()
 
 
 def walk(folder: Path) -> tuple[int, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clinical_jepa.bench.peak import peak
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import END
 from clinical_jepa.wiring import compose, tables
@@ -64,11 +64,10 @@ def check_tables(settings: Settings, folder: Path, *, items: bool = False) -> tu
         for why, count in sorted(kinds.items())
     ]
     total, stored = (sum(getattr(one.lines, name) for one in found) for name in ("count", "stored"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     short = [one.path.name for one in found if not one.holds]
     sentence = (
         f"tables: {total} lines, {stored} stored, {sum(one.facts for one in found)} facts, "
-        f"{sum(one.seconds for one in found):.0f} s, {peak:.0f} MiB at most; "
+        f"{sum(one.seconds for one in found):.0f} s, {peak() >> 20} MiB at most; "
         f"lines that do not add up: {', '.join(short) or 'none'}"
     )
     unlisted = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,17 @@ def test_alignment_is_measured_against_a_sort() -> None:
     (figure,) = align.run(Path(), 60_000)
     assert figure.ratio > 0
     assert "60000 rows" in figure.detail
+
+
+def test_peak_of_a_child_is_its_own_however_large_its_parent() -> None:
+    program = "import sys; from clinical_jepa.bench.peak import peak; held = b'x' * int(sys.argv[1]); print(peak(), len(held))"
+    large = b"x" * (400 << 20)  # what the child must not seem to hold
+    few, many = (
+        int(subprocess.run([sys.executable, "-c", program, str(held)], check=True, capture_output=True).stdout.split()[0])
+        for held in (1, 100 << 20)
+    )
+    assert few < 100 << 20 < len(large) // 2
+    assert few < many < 300 << 20
 
 
 @pytest.mark.slow
