@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from clinical_jepa.records.errors import BrokenStore
 
@@ -33,6 +34,11 @@ def digest(path: Path) -> str:
     """32 hex characters that change with any byte of the file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
+
+def check_of(said: Any) -> str:
+    """32 hex characters that change with whatever a JSON file says: it carries them beside that."""
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def verify(path: Path, expected: str) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.store.crash_points import reached
-from clinical_jepa.store.files import sync_folder, write_bytes
+from clinical_jepa.store.files import check_of, sync_folder, write_bytes
 
 SCHEMA_VERSION = 3
 NAME = "manifest.json"
@@ -112,5 +111,4 @@ def write(root: Path, manifest: Manifest) -> None:
 
 def _check(version: Any, body: dict[str, Any]) -> str:
     """Of the body; from version 3 on also of the version, so that a changed one is not taken for an older store."""
-    said = body if version in (1, 2) else [version, body]
-    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return check_of(body if version in (1, 2) else [version, body])

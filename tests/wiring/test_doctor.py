@@ -59,6 +59,14 @@ def test_a_damaged_array_is_found_too(tmp_path: Path) -> None:
     assert path.name in rows["store"]["seen"]
 
 
+def test_a_changed_letter_in_the_account_of_zones_is_found(store: Path) -> None:
+    account = store / "zones.json"
+    account.write_text(account.read_text().replace("UTC", "UTB"))
+    status, rows = looked(store)
+    assert (status, rows["store"]["state"]) == (1, "wrong")
+    assert "zones.json is damaged" in rows["store"]["seen"]
+
+
 def test_a_file_that_is_nobodys_is_no_damage(store: Path) -> None:
     (store / "arrays" / "left.npy").write_bytes(b"by a kill")
     assert looked(store)[1]["store"]["state"] == "good"
