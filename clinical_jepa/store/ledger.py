@@ -21,7 +21,7 @@ from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.records.ward import Patient, TickCommit
 from clinical_jepa.store.codecs import alert_from_json, outcome_from_json
 from clinical_jepa.store.crash_points import reached
-from clinical_jepa.store.ledger_errors import explained
+from clinical_jepa.store.ledger_errors import explained, unopened
 from clinical_jepa.store.statements import statements
 from clinical_jepa.store.tick_rows import write_tick
 
@@ -56,6 +56,12 @@ class Heartbeat:
     ward_now: int
 
 
+def require_version(path: Path | str, version: int) -> None:
+    """``BrokenStore`` unless a ledger of this version, or an empty file (0), can be gone on with."""
+    if version not in (0, SCHEMA_VERSION):
+        raise BrokenStore(f"{path} has ledger version {version}; this program knows {SCHEMA_VERSION}; migrate it")
+
+
 class Ledger:
     """Reads never change anything; each write is one transaction. ``LedgerFailed`` where it finds no room, right or turn."""
 
@@ -81,11 +87,8 @@ class Ledger:
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
         except sqlite3.DatabaseError as error:
-            raise explained(path, error) or BrokenStore(
-                f"{path} is no ledger ({error}); nothing was changed; restore it from a backup"
-            ) from error
-        if version not in (0, SCHEMA_VERSION):
-            raise BrokenStore(f"{path} has ledger version {version}; this program knows {SCHEMA_VERSION}; migrate it")
+            raise unopened(path, error) from error
+        require_version(path, version)
         return ledger
 
     def close(self) -> None:

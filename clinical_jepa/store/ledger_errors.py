@@ -33,3 +33,8 @@ def explained(path: Path | str, error: sqlite3.Error) -> ClinicalJepaError | Non
         return None
     kind = BrokenStore if code in _BROKEN else LedgerFailed
     return kind(said.format(path=path, error=error, kept=_KEPT))
+
+
+def unopened(path: Path | str, error: sqlite3.Error) -> ClinicalJepaError:
+    """The same where the file was to be opened: if no other reason is known, it is no ledger."""
+    return explained(path, error) or BrokenStore(_DAMAGED.format(path=path, error=error))

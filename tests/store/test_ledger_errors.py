@@ -99,7 +99,7 @@ def test_a_step_that_fails_is_said_is_not_kept_and_can_be_done_again(
     ledger.commit(tick(T0, outcomes=[forecast(1)]))
     before = ledger.dump()
     following = tick(T0 + 1, since=T0, outcomes=[forecast(one, at=T0 + 1) for one in range(200)])
-    with fault(path, ledger): 
+    with fault(path, ledger):
         for _ in range(2):
             with pytest.raises(error, match=said) as failed:
                 ledger.commit(following)

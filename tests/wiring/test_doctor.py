@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from clinical_jepa.store import manifest as manifests
+from clinical_jepa.store.ledger import Ledger
 from clinical_jepa.wiring import doctor
+from clinical_jepa.wiring.compose import LEDGER
 from tests.store.builders import batch, piece, stored
+from tests.store.test_migration import VERSION_1, VERSION_2
 from tests.wiring.test_people import ward
 from tests.wiring.test_verbs import typed
 
@@ -78,6 +83,61 @@ def test_a_store_that_this_user_may_not_write_is_wrong(store: Path, monkeypatch:
     status, rows = looked(store)
     assert (status, rows["store's rights"]["state"]) == (1, "wrong")
     assert rows["store's rights"]["seen"] == f"this user may not write {store / 'events'}"
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Every file and folder below, and what is in it."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_store_of_an_earlier_version_is_told_and_left_as_it_is(tmp_path: Path, version: int) -> None:
+    with zipfile.ZipFile({1: VERSION_1, 2: VERSION_2}[version]) as kept:
+        kept.extractall(tmp_path)
+    before = contents(tmp_path)
+    row = looked(tmp_path)[1]["store"]
+    assert contents(tmp_path) == before
+    assert (row["state"], f"schema version {version}" in row["seen"]) == ("worth knowing", True)
+    assert f"version {manifests.SCHEMA_VERSION}" in row["mend"]
+    assert typed("subjects", "--store", tmp_path).exit_code == 0  # what the finding says to do
+    assert looked(tmp_path)[1]["store"]["state"] == "good"
+
+
+def test_a_look_changes_nothing_of_store_and_ledger(store: Path) -> None:
+    ledger = Ledger.open(store / LEDGER)
+    ledger.heartbeat("watch", 1, 1)
+    ledger.close()
+    before = contents(store)
+    assert looked(store)[1]["ledger"]["state"] == "good"
+    assert contents(store) == before
+    (store / LEDGER).write_bytes(b"")  # a tick would make it a ledger
+    assert looked(store)[1]["ledger"]["state"] == "good"
+    assert contents(store) == before | {str(store / LEDGER): b""}
+
+
+def test_a_ledger_in_use_is_read_as_it_is(store: Path) -> None:
+    ledger = Ledger.open(store / LEDGER)
+    ledger.heartbeat("watch", 1, 1)
+    with ledger._transaction():  # whoever writes is not waited for
+        assert looked(store)[1]["ledger"]["state"] == "good"
+    assert list(ledger.heartbeats()) == ["watch"]
+
+
+def test_a_damaged_ledger_is_wrong(store: Path) -> None:
+    ledger = Ledger.open(store / LEDGER)
+    for number in range(500):
+        ledger.heartbeat(f"a name that takes room {number}", 1, 1)
+    ledger.close()
+    content = (store / LEDGER).read_bytes()
+    for damaged in (b"no ledger" * 100, content[:-4096], content[:-3000] + b"\xff" * 3000):
+        (store / LEDGER).write_bytes(damaged)
+        status, rows = looked(store)
+        assert (status, rows["ledger"]["state"], rows["store"]["state"]) == (1, "wrong", "good")
+        assert str(store / LEDGER) in rows["ledger"]["seen"]
+    later = bytearray(content)
+    later[60:64] = (9).to_bytes(4, "big")  # user_version
+    (store / LEDGER).write_bytes(later)
+    assert "version 9" in looked(store)[1]["ledger"]["seen"]
 
 
 def test_a_file_is_no_store(tmp_path: Path) -> None:
