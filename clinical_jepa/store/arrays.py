@@ -39,6 +39,8 @@ def samples(root: Path, reference: str, digests: Mapping[str, str]) -> np.ndarra
         flat = _mapped(str(root / name), digests[name])
     except KeyError as error:
         raise BrokenStore(f"{reference} names an array that is not of the store {root}") from error
+    except PermissionError:
+        raise
     except (OSError, ValueError) as error:
         raise BrokenStore(f"{reference} in {root} cannot be read ({error}); nothing was changed; restore it") from error
     if first + count > flat.size:

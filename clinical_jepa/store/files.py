@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -53,6 +54,11 @@ def verify(path: Path, expected: str) -> None:
 @lru_cache(maxsize=65_536)
 def _digest_of(path: str, inode: int, size: int, changed: int) -> str:
     return digest(Path(path))
+
+
+def unreadable(path: Path) -> PermissionError:
+    """What is raised of a file that may not be read: it is not damaged, and whoever has the right reads on."""
+    return PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def sync_folder(folder: Path) -> None:

@@ -90,6 +90,8 @@ def read_body(root: Path) -> tuple[int, dict[str, Any]]:
     try:
         content = json.loads((root / NAME).read_bytes())
         body, check, version = content["body"], content["check"], content["schema_version"]
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BrokenStore(f"{root / NAME} cannot be read ({error}); nothing was changed; restore the file") from error
     if version <= SCHEMA_VERSION and check != _check(version, body):  # how a later one is made, a later program knows

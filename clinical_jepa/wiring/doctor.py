@@ -28,6 +28,7 @@ _RANGES = (
     ("prefect", (3, 8, 8), (3, 9)),
 )
 _DISK_GB_MIN = 5
+_GIVE = "give this user the right, or run as the user who has it"
 
 
 def findings(settings: Settings) -> list[dict[str, Any]]:
@@ -133,7 +134,10 @@ def _store(settings: Settings) -> list[dict[str, Any]]:
         return [
             _row("store", "worth knowing", f"none at {folder}", "clinical-jepa ingest SOURCE --store " + str(folder))
         ]
-    return [_tables(folder), *_rights(folder), _ledger(folder / compose.LEDGER)]
+    try:
+        return [_tables(folder), *_rights(folder), _ledger(folder / compose.LEDGER)]
+    except PermissionError as error:
+        return [_row("store", "wrong", f"this user may not read {error.filename}", _GIVE)]
 
 
 def _tables(folder: Path) -> dict[str, Any]:
@@ -149,6 +153,8 @@ def _tables(folder: Path) -> dict[str, Any]:
         store = Store(folder, manifests.read(folder))
         refused = store.rejections().num_rows
         files, size = read_through(folder)
+    except PermissionError:
+        raise
     except (ClinicalJepaError, OSError) as error:
         return _row("store", "wrong", error, "restore it from a copy; nothing was changed by this look")
     seen = (
@@ -174,7 +180,7 @@ def _rights(folder: Path) -> list[dict[str, Any]]:
     if not refused:
         return [_row("store's rights", "good", "this user may write it")]
     seen = f"this user may not write {refused[0]}" + (f" and {len(refused) - 1} more" if refused[1:] else "")
-    return [_row("store's rights", "wrong", seen, "give this user the right, or run as the user who has it")]
+    return [_row("store's rights", "wrong", seen, _GIVE)]
 
 
 def _model(settings: Settings) -> list[dict[str, Any]]:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from clinical_jepa.store import files
 from clinical_jepa.store import manifest as manifests
 from clinical_jepa.store.ledger import Ledger
 from clinical_jepa.wiring import doctor
 from clinical_jepa.wiring.compose import LEDGER
+from tests.permissions import modes_hold
 from tests.store.builders import batch, piece, stored
 from tests.store.test_migration import VERSION_1, VERSION_2
 from tests.wiring.test_people import ward
@@ -21,7 +23,7 @@ from tests.wiring.test_verbs import typed
 
 
 def looked(store: Path) -> tuple[int, dict[str, dict[str, str]]]:
-    done = typed("doctor", "--store", store, "--model", store / "none", "--json")
+    done = typed("doctor", "--store", store, "--model", store.with_name("none"), "--json")
     return done.exit_code, {row["what"]: row for row in json.loads(done.stdout)}
 
 
@@ -33,10 +35,10 @@ def store(tmp_path: Path) -> Path:
 
 def test_a_whole_store_is_good_and_every_file_of_it_was_read(store: Path) -> None:
     row = looked(store)[1]["store"]
-    files = [path for path in store.rglob("*") if path.suffix in (".parquet", ".npy")]
-    size = sum(path.stat().st_size for path in files) / 1e6
+    written = [path for path in store.rglob("*") if path.suffix in (".parquet", ".npy")]
+    size = sum(path.stat().st_size for path in written) / 1e6
     assert row["state"] == "good"
-    assert f"{len(files)} files read through ({size:.1f} MB)" in row["seen"]
+    assert f"{len(written)} files read through ({size:.1f} MB)" in row["seen"]
     assert looked(store)[1]["store's rights"]["state"] == "good"
 
 
@@ -138,6 +140,30 @@ def test_a_damaged_ledger_is_wrong(store: Path) -> None:
     later[60:64] = (9).to_bytes(4, "big")  # user_version
     (store / LEDGER).write_bytes(later)
     assert "version 9" in looked(store)[1]["ledger"]["seen"]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "zones.json", "events", "index", "crosswalk", "units", "."])
+def test_a_file_that_this_user_may_not_read_is_not_called_damaged(store: Path, name: str) -> None:
+    path = store / name
+    path = next(path.iterdir()) if path.is_dir() and name != "." else path
+    path.chmod(0)
+    files._digest_of.cache_clear()  # as in a new process
+    with modes_hold():
+        status, rows = looked(store)
+    path.chmod(0o700)
+    assert (status, rows["store"]["state"]) == (1, "wrong")
+    assert rows["store"]["seen"].startswith(f"this user may not read {path}")
+    assert "give this user the right" in rows["store"]["mend"]
+    assert looked(store)[0] == 0
+
+
+def test_a_ledger_that_this_user_may_not_read_is_not_called_damaged(store: Path) -> None:
+    Ledger.open(store / LEDGER).close()
+    (store / LEDGER).chmod(0)
+    with modes_hold():
+        rows = looked(store)[1]
+    assert rows["ledger"]["state"] == "wrong"
+    assert "may read and write" in rows["ledger"]["seen"] + rows["ledger"]["mend"]
 
 
 def test_a_file_is_no_store(tmp_path: Path) -> None:
