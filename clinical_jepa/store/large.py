@@ -49,7 +49,7 @@ class Large:
         commit = self.groups.manifest.commit
         subjects = self.groups.concerned(since, until, commit if known_commits is None else known_commits)
         return together(
-            (one.arrivals(since, until, known_commits=known_commits) for one in self._readers(subjects)),
+            (one.arrivals(since, until, known_commits=known_commits) for one in self._about(subjects)),
             since=since,
             until=until,
             origins={subject: floor_minute(first) for subject, first in self._firsts.items() if first <= until},
@@ -70,7 +70,7 @@ class Large:
     def extents(self, as_of: int, since: int = BEGINNING) -> dict[int, tuple[int, int]]:
         """As of ``Store.extents``."""
         found: dict[int, tuple[int, int]] = {}
-        for one in self._readers(self.groups.arriving(since, as_of)):
+        for one in self._about(self.groups.arriving(since, as_of)):
             found |= one.extents(as_of, since)
         return found
 
@@ -80,11 +80,11 @@ class Large:
         self.coded_rows[prefixes] = known.followed(self.groups, prefixes)
         return self.coded_rows[prefixes].coded
 
-    def parts(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
+    def readers(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
         """Readers of these subjects (None: of everybody), one after the other."""
         return self.groups.every() if subjects is None else self.groups.of(subjects)
 
-    def _readers(self, subjects: np.ndarray) -> Iterator[Reader]:
+    def _about(self, subjects: np.ndarray) -> Iterator[Reader]:
         """Readers of these closed subjects (of others besides): the working set, where they are or may become of it."""
         if _holds(self.working, subjects) and _holds(self.working, self.groups.closed(_of(self.working).tolist())):
             yield self._work(self.working)
