@@ -273,7 +273,7 @@ def _superseding(batches: Iterable[SourceBatch], store: Store, *, live: bool) ->
     """The batches with what takes the place of an earlier reading."""
     for batch in batches:
         subjects = {*batch.events["subject_id"].unique().to_pylist(), *(piece.subject_id for piece in batch.signals)}
-        parts = list(store.parts(subjects))
+        parts = list(store.readers(subjects))
         known = {
             kind: pa.concat_tables([schema.empty_table(), *(part.versions(END, kind) for part in parts)])
             for kind, schema in (("events", EVENTS), ("signals", SIGNALS))

@@ -52,7 +52,7 @@ def walk(folder: Path) -> tuple[int, int]:
     from clinical_jepa.timeline.aligned import aligned
 
     store = Store(folder, manifests.read(folder), held_rows=0)
-    tables = (by_subject(part.arrivals(BEGINNING, END).events) for part in store.parts())
+    tables = (by_subject(reader.arrivals(BEGINNING, END).events) for reader in store.readers())
     subjects = [one.subject_id for one in aligned(tables, step=MINUTE, codes=CODES) if one.observed.any()]
     return len(subjects), sum(
         store.history(one, as_of=END).events.num_rows for one in subjects[:: len(subjects) // 20 + 1]

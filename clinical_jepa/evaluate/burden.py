@@ -26,8 +26,8 @@ def watches(report: BacktestReport, store: Store, policy: Policy) -> dict[int, W
             alerts[transition.subject_id].append(transition.at)
     onsets: dict[int, tuple[Onset, ...]] = {}
     ends: dict[int, int] = {}
-    for part in store.parts():
-        events = part.arrivals(BEGINNING, report.ticks[-1].now).events
+    for reader in store.readers():
+        events = reader.arrivals(BEGINNING, report.ticks[-1].now).events
         onsets |= onsets_by_subject(events, policy.task)
         ends |= record_ends(events)
     return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,15 +123,13 @@ def opened(folder: Path) -> Iterator[State]:
     ``BadRequest`` where another fetch of the same source is under way.
     """
     with alone(folder):
-        db = sqlite3.connect(folder / FILE)
         try:
-            db.execute("PRAGMA synchronous = FULL")
-            db.executescript(_TABLES)
-            yield State(folder=folder, db=db)
+            with closing(sqlite3.connect(folder / FILE)) as db:
+                db.execute("PRAGMA synchronous = FULL")
+                db.executescript(_TABLES)
+                yield State(folder=folder, db=db)
         except sqlite3.Error as error:
             raise FetchFailed(
                 f"{folder / FILE} cannot be read or written ({error}); what came is kept. If the file is damaged, remove "
                 "it: the next run reads everything again, and nothing is lost or doubled by that"
             ) from error
-        finally:
-            db.close()

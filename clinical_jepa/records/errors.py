@@ -4,6 +4,7 @@
     ├── BadRequest        we were asked something that has no answer: unknown subject, bad option (exit code 2)
     │   └── NothingToRead the folders given hold nothing that a source reads; for a schedule that is no failure
     ├── BrokenStore       what is on disk is not what was written there; nothing was changed
+    ├── LedgerFailed      the ledger is whole, but has no room, may not be written or is held by another; the step is not kept
     ├── WrongModel        a memory, policy or checkpoint that belongs to another model, subject or code map
     ├── FetchFailed       a server or a download could not be read to its end; what is durable is kept, run again
     └── TrainingFailed    training stopped because its result would be useless (collapse, no data)
@@ -28,6 +29,10 @@ class NothingToRead(BadRequest):
 
 class BrokenStore(ClinicalJepaError):
     """Persisted bytes fail their own check."""
+
+
+class LedgerFailed(ClinicalJepaError):
+    """The ledger could not be read or written for want of room, of a right, or of a moment in which nobody holds it."""
 
 
 class WrongModel(ClinicalJepaError):

@@ -13,16 +13,16 @@ from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.store.files import verify, write_whole
 
 
-def write_arrays(root: Path, name: str, parts: Sequence[np.ndarray]) -> list[str]:
-    """One reference per part, in order; all parts lie end to end in ``root/name``."""
-    counts = [part.size for part in parts]
+def write_arrays(root: Path, name: str, pieces: Sequence[np.ndarray]) -> list[str]:
+    """One reference per piece, in order; all pieces lie end to end in ``root/name``."""
+    counts = [piece.size for piece in pieces]
     firsts = np.cumsum([0, *counts])
 
     def write(file: BinaryIO) -> None:
         header = {"descr": "<f4", "fortran_order": False, "shape": (int(firsts[-1]),)}
         np.lib.format.write_array_header_1_0(file, header)
-        for part in parts:
-            file.write(np.ascontiguousarray(part, "<f4").tobytes())
+        for piece in pieces:
+            file.write(np.ascontiguousarray(piece, "<f4").tobytes())
 
     write_whole(root / name, write)
     return [f"{name}#{first}:{count}" for first, count in zip(firsts, counts, strict=False)]
@@ -35,10 +35,12 @@ def samples(root: Path, reference: str, digests: Mapping[str, str]) -> np.ndarra
     """
     try:
         name, _, span = reference.partition("#")
-        first, count = (int(part) for part in span.split(":"))
+        first, count = (int(number) for number in span.split(":"))
         flat = _mapped(str(root / name), digests[name])
     except KeyError as error:
         raise BrokenStore(f"{reference} names an array that is not of the store {root}") from error
+    except PermissionError:
+        raise
     except (OSError, ValueError) as error:
         raise BrokenStore(f"{reference} in {root} cannot be read ({error}); nothing was changed; restore it") from error
     if first + count > flat.size:

@@ -41,16 +41,16 @@ class Feed:
     rows: int
 
 
-def subjects(parts: Iterable[Reader], people: Crosswalk, as_of: int) -> pa.Table:
+def subjects(readers: Iterable[Reader], people: Crosswalk, as_of: int) -> pa.Table:
     """A row per subject seen as of then, by subject id."""
-    rows = [row for part in parts for row in _rows(part, people, as_of)]
+    rows = [row for one in readers for row in _rows(one, people, as_of)]
     rows.sort(key=lambda row: row[0])
     return pa.Table.from_pylist([dict(zip(_SUBJECTS.names, row, strict=True)) for row in rows], _SUBJECTS)
 
 
-def _rows(part: Reader, people: Crosswalk, as_of: int) -> Iterator[tuple[Any, ...]]:
-    counted = {kind: view.extents(as_of) for kind, view in part.views.items()}
-    for subject, (first, last) in part.extents(as_of).items():
+def _rows(reader: Reader, people: Crosswalk, as_of: int) -> Iterator[tuple[Any, ...]]:
+    counted = {kind: view.extents(as_of) for kind, view in reader.views.items()}
+    for subject, (first, last) in reader.extents(as_of).items():
         who = people.identity(subject)
         name = (who.identifier, who.namespace) if who else (None, None)
         yield (
@@ -81,7 +81,7 @@ def bases(root: Path, manifest: Manifest, as_of: int) -> dict[str, int]:
 def _counted(root: Path, manifest: Manifest, column: str, as_of: int) -> pl.DataFrame:
     """Rows as they were stored: how many by ``column``, and when the newest became available."""
     none = pl.DataFrame(schema={column: pl.String, "rows": pl.Int64, "newest": pl.Int64})
-    parts = [
+    counted = [
         _of_segment(
             root,
             one,
@@ -93,7 +93,7 @@ def _counted(root: Path, manifest: Manifest, column: str, as_of: int) -> pl.Data
         for one in manifest.of(kind)
         if (one.min_available or 0) <= as_of
     ]
-    return pl.concat([none, *parts]).group_by(column).agg(pl.col("rows").sum(), pl.col("newest").max())
+    return pl.concat([none, *counted]).group_by(column).agg(pl.col("rows").sum(), pl.col("newest").max())
 
 
 @lru_cache(maxsize=8192)

@@ -55,8 +55,8 @@ def in_turn(
     ranks = (
         pl.concat(claims).select(turn=pl.struct("claim", "order").rank("dense").cast(pl.Int64) - 1)["turn"].to_numpy()
     )
-    parts = np.split(ranks, np.cumsum([one.height for one in claims])[:-1])
-    return {kind: (places[kind], mine) for kind, mine in zip(tables, parts[1:], strict=True)}, parts[0]
+    turn = np.split(ranks, np.cumsum([one.height for one in claims])[:-1])
+    return {kind: (places[kind], mine) for kind, mine in zip(tables, turn[1:], strict=True)}, turn[0]
 
 
 def _concerned(table: pa.Table, retractions: pa.Table) -> np.ndarray:

@@ -34,8 +34,7 @@ from clinical_jepa.store.large import Large
 from clinical_jepa.store.locks import writer_lock
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.migration import migrate
-from clinical_jepa.store.parts import Appended, Known, Prepare, Work
-from clinical_jepa.store.parts import parts as grouped
+from clinical_jepa.store.parts import Appended, Known, Prepare, Work, in_parts
 from clinical_jepa.store.reader import Reader, Result, followed, nothing, reread
 from clinical_jepa.store.segments import TIMED, read_kind
 
@@ -109,7 +108,7 @@ class Store:
         commit before); rows of history keep their source's answer, and are written while further batches are read.
         """
         clock = now if callable(now) else lambda: now
-        parts = grouped(batches) if mode == "history" else iter([list(batches)])
+        parts = in_parts(batches) if mode == "history" else iter([list(batches)])
         first = list(islice(parts, 2))  # a unit of ordinary size is read before other writers have to wait
         with self._guard, writer_lock(self.path):
             self._manifest = manifests.read(self.path)
@@ -166,12 +165,12 @@ class Store:
         """When its first and its newest row seen as of then became available, by subject heard of after ``since``."""
         return self._ask(lambda known: known.extents(as_of, since))
 
-    def parts(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
-        """Everybody (or these), in groups of whole subjects that fit into memory: for work that goes through them once.
+    def readers(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
+        """Of everybody (or of these), a group of whole subjects each that fits into memory: for work that goes through them once.
 
-        A store that is held in memory is one group, whoever is asked for.
+        A store that is held in memory has one, whoever is asked for.
         """
-        return self._ask(lambda known: known.parts(subjects))
+        return self._ask(lambda known: known.readers(subjects))
 
     def samples(self, reference: str) -> np.ndarray:
         """The float32 array of a reference, read-only, mapped from disk."""
@@ -185,7 +184,7 @@ class Store:
 
     def subjects(self, as_of: int) -> pa.Table:
         """A row per subject seen as of then: identifier, rows of each kind, and first and last available time."""
-        return census.subjects(self.parts(), self._crosswalk(), as_of)
+        return census.subjects(self.readers(), self._crosswalk(), as_of)
 
     def identities(self) -> list[Identity]:
         """Everyone under every name known so far."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from clinical_jepa.records.errors import BrokenStore
 
@@ -35,6 +37,11 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
+def check_of(said: Any) -> str:
+    """32 hex characters that change with whatever a JSON file says: it carries them beside that."""
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
 def verify(path: Path, expected: str) -> None:
     """``BrokenStore`` unless the file is byte for byte what was written. A file that did not change is read once for it."""
     state = path.stat()
@@ -47,6 +54,11 @@ def verify(path: Path, expected: str) -> None:
 @lru_cache(maxsize=65_536)
 def _digest_of(path: str, inode: int, size: int, changed: int) -> str:
     return digest(Path(path))
+
+
+def unreadable(path: Path) -> PermissionError:
+    """What is raised of a file that may not be read: it is not damaged, and whoever has the right reads on."""
+    return PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def sync_folder(folder: Path) -> None:

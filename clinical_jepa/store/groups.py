@@ -18,7 +18,7 @@ from clinical_jepa.store.reach import Reach, reach
 from clinical_jepa.store.reader import Reader, followed, later_changes, nothing, reread
 from clinical_jepa.store.segments import TIMED, read_kind, read_segments
 
-PART_ROWS = 500_000  # of a group: an eighth of a GB, twice as much while it is made
+READER_ROWS = 500_000  # of a group: an eighth of a GB, twice as much while it is made
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Groups:
         return int(self.reach.rows[np.isin(self.reach.subjects, subjects)].sum())
 
     def of(self, subjects: Iterable[int]) -> Iterator[Reader]:
-        """Readers of these subjects and their kin, each of some ``PART_ROWS`` rows, one after the other."""
-        groups = list(self._parted(self.closed(subjects)))
+        """Readers of these subjects and their kin, each of some ``READER_ROWS`` rows, one after the other."""
+        groups = list(self._grouped(self.closed(subjects)))
         return (self.read(group) for group in groups)
 
     def read(self, group: np.ndarray, known: Reader | None = None) -> Reader:
@@ -114,7 +114,7 @@ class Groups:
                     found |= set(rows["subject_id"].filter(said).unique().to_pylist())
         return found
 
-    def _parted(self, subjects: np.ndarray) -> Iterator[np.ndarray]:
+    def _grouped(self, subjects: np.ndarray) -> Iterator[np.ndarray]:
         """Closed subjects in closed groups, in ascending order of the first of each."""
         rows = dict(zip(self.reach.subjects.tolist(), self.reach.rows.tolist(), strict=True))
         group: set[int] = set()
@@ -126,7 +126,7 @@ class Groups:
             done |= mine if len(mine) > 1 else set()
             group |= mine
             size += sum(rows.get(one, 0) for one in mine)
-            if size >= PART_ROWS:
+            if size >= READER_ROWS:
                 yield np.array(sorted(group), np.int64)
                 group, size = set(), 0
         if group:

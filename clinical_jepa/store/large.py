@@ -11,13 +11,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
 
-from clinical_jepa.records.events import EVENTS
 from clinical_jepa.records.instant import BEGINNING, floor_minute
 from clinical_jepa.records.views import Arrivals
-from clinical_jepa.store.chains import arrival_order
 from clinical_jepa.store.changes import Changes
+from clinical_jepa.store.everybody import CodedRows, KinFirsts
 from clinical_jepa.store.groups import Groups
 from clinical_jepa.store.reader import Reader, nothing, together
 from clinical_jepa.store.visible import Coded
@@ -34,7 +32,8 @@ class Large:
     held_rows: int
     working: Reader = field(default_factory=lambda: nothing(np.zeros(0, np.int64)))
     last: Reader | None = None  # of whom one history was asked
-    summed: dict[tuple[str, ...], _Sums] = field(default_factory=dict)
+    coded_rows: dict[tuple[str, ...], CodedRows] = field(default_factory=dict)  # by prefixes
+    kin_firsts: KinFirsts = field(default_factory=KinFirsts)
 
     def at(self, groups: Groups) -> Large:
         """The answers of a later commit."""
@@ -50,7 +49,7 @@ class Large:
         commit = self.groups.manifest.commit
         subjects = self.groups.concerned(since, until, commit if known_commits is None else known_commits)
         return together(
-            (one.arrivals(since, until, known_commits=known_commits) for one in self._readers(subjects)),
+            (one.arrivals(since, until, known_commits=known_commits) for one in self._about(subjects)),
             since=since,
             until=until,
             origins={subject: floor_minute(first) for subject, first in self._firsts.items() if first <= until},
@@ -71,19 +70,21 @@ class Large:
     def extents(self, as_of: int, since: int = BEGINNING) -> dict[int, tuple[int, int]]:
         """As of ``Store.extents``."""
         found: dict[int, tuple[int, int]] = {}
-        for one in self._readers(self.groups.arriving(since, as_of)):
+        for one in self._about(self.groups.arriving(since, as_of)):
             found |= one.extents(as_of, since)
         return found
 
     def coded(self, prefixes: tuple[str, ...]) -> Coded:
         """As of ``Reader.coded``."""
-        return self._sums(prefixes).coded
+        known = self.coded_rows.get(prefixes, CodedRows())
+        self.coded_rows[prefixes] = known.followed(self.groups, prefixes)
+        return self.coded_rows[prefixes].coded
 
-    def parts(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
+    def readers(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
         """Readers of these subjects (None: of everybody), one after the other."""
         return self.groups.every() if subjects is None else self.groups.of(subjects)
 
-    def _readers(self, subjects: np.ndarray) -> Iterator[Reader]:
+    def _about(self, subjects: np.ndarray) -> Iterator[Reader]:
         """Readers of these closed subjects (of others besides): the working set, where they are or may become of it."""
         if _holds(self.working, subjects) and _holds(self.working, self.groups.closed(_of(self.working).tolist())):
             yield self._work(self.working)
@@ -104,63 +105,9 @@ class Large:
     def _firsts(self) -> dict[int, int]:
         """By subject: when its first row became available."""
         reach, kin = self.groups.reach, self.groups.kin
+        self.kin_firsts = self.kin_firsts.followed(self.groups)
         alone = zip(reach.subjects.tolist(), reach.first.tolist(), strict=True)
-        return {subject: first for subject, first in alone if subject not in kin} | self._sums(()).firsts
-
-    def _sums(self, prefixes: tuple[str, ...]) -> _Sums:
-        """What is known of everybody; of whom nothing came, what was known before."""
-        known, commit = self.summed.get(prefixes, _Sums()), self.groups.manifest.commit
-        if known.commit < commit:
-            touched = self.groups.touched(known.commit)
-            wanted = touched if prefixes else np.intersect1d(touched, np.array(list(self.groups.kin), np.int64))
-            known = known.without(touched)
-            for one in self.groups.of(wanted.tolist()):
-                known = known.and_(one.coded(prefixes), {} if prefixes else one.firsts)
-            self.summed[prefixes] = replace(known.sorted(), commit=commit)
-        return self.summed[prefixes]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Sums:
-    """Rows of a few codes of everybody, or, of those who have kin, when the first row became available."""
-
-    commit: int = 0
-    coded: Coded = field(default_factory=lambda: _coded([]))
-    firsts: dict[int, int] = field(default_factory=dict)
-
-    def without(self, subjects: np.ndarray) -> _Sums:
-        """Forgets closed subjects."""
-        gone = set(subjects.tolist())
-        kept = ~np.isin(self.coded.table["subject_id"].to_numpy(), subjects)
-        coded = replace(
-            self.coded,
-            table=self.coded.table.filter(pa.array(kept)),
-            available=self.coded.available[kept],
-            hidden_from=self.coded.hidden_from[kept],
-        )
-        return replace(self, coded=coded, firsts={one: first for one, first in self.firsts.items() if one not in gone})
-
-    def and_(self, coded: Coded, firsts: dict[int, int]) -> _Sums:
-        """These and those of others."""
-        return replace(self, coded=_coded([self.coded, coded]), firsts=self.firsts | firsts)
-
-    def sorted(self) -> _Sums:
-        """The rows in order of arrival."""
-        order = arrival_order(self.coded.table)
-        coded = Coded(
-            table=self.coded.table.combine_chunks().take(pa.array(order)),
-            available=self.coded.available[order],
-            hidden_from=self.coded.hidden_from[order],
-        )
-        return replace(self, coded=coded)
-
-
-def _coded(parts: list[Coded]) -> Coded:
-    return Coded(
-        table=pa.concat_tables([EVENTS.empty_table(), *(one.table for one in parts)]),
-        available=np.concatenate([np.zeros(0, np.int64), *(one.available for one in parts)]),
-        hidden_from=np.concatenate([np.zeros(0, np.int64), *(one.hidden_from for one in parts)]),
-    )
+        return {subject: first for subject, first in alone if subject not in kin} | self.kin_firsts.instants
 
 
 def _of(reader: Reader) -> np.ndarray:

@@ -21,6 +21,7 @@ from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.records.ward import Patient, TickCommit
 from clinical_jepa.store.codecs import alert_from_json, outcome_from_json
 from clinical_jepa.store.crash_points import reached
+from clinical_jepa.store.ledger_errors import explained, unopened
 from clinical_jepa.store.statements import statements
 from clinical_jepa.store.tick_rows import write_tick
 
@@ -55,10 +56,17 @@ class Heartbeat:
     ward_now: int
 
 
-class Ledger:
-    """Reads never change anything; each write is one transaction."""
+def require_version(path: Path | str, version: int) -> None:
+    """``BrokenStore`` unless a ledger of this version, or an empty file (0), can be gone on with."""
+    if version not in (0, SCHEMA_VERSION):
+        raise BrokenStore(f"{path} has ledger version {version}; this program knows {SCHEMA_VERSION}; migrate it")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+
+class Ledger:
+    """Reads never change anything; each write is one transaction. ``LedgerFailed`` where it finds no room, right or turn."""
+
+    def __init__(self, path: Path | str, connection: sqlite3.Connection) -> None:
+        self._path = path
         self._connection = connection
         self._guard = threading.RLock()
         self._handed_out: dict[int, int] = {}  # last number of the acknowledgements read for the tick at an instant
@@ -66,12 +74,12 @@ class Ledger:
     @classmethod
     def open(cls, path: Path | str) -> Ledger:
         """The ledger at ``path``, made where there is none; ``BrokenStore`` where it is not one of this version."""
-        connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        ledger = cls(connection)
         try:
+            connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+            connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            ledger = cls(path, connection)
             with ledger._transaction():
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
                 if version == 0:
@@ -79,11 +87,8 @@ class Ledger:
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
         except sqlite3.DatabaseError as error:
-            raise BrokenStore(
-                f"{path} is no ledger ({error}); nothing was changed; restore it from a backup"
-            ) from error
-        if version not in (0, SCHEMA_VERSION):
-            raise BrokenStore(f"{path} has ledger version {version}; this program knows {SCHEMA_VERSION}; migrate it")
+            raise unopened(path, error) from error
+        require_version(path, version)
         return ledger
 
     def close(self) -> None:
@@ -233,7 +238,7 @@ class Ledger:
     # SQLite
 
     def _all(self, name: str, /, **values: Any) -> list[sqlite3.Row]:
-        with self._guard:
+        with self._guard, _explained(self._path):
             return self._connection.execute(statements()[name], values).fetchall()
 
     def _one(self, name: str, /, **values: Any) -> sqlite3.Row | None:
@@ -242,14 +247,26 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
         """Calls ``run(name, **values)`` inside are all kept or none."""
-        with self._guard:
+        with self._guard, _explained(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._all
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # where there was no room SQLite has ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+
+
+@contextmanager
+def _explained(path: Path | str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        said = explained(path, error)
+        if said is None:
+            raise
+        raise said from error
 
 
 def _transition(row: dict[str, Any]) -> Transition:

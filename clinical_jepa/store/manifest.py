@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.store.crash_points import reached
-from clinical_jepa.store.files import sync_folder, write_bytes
+from clinical_jepa.store.files import check_of, sync_folder, write_bytes
 
 SCHEMA_VERSION = 3
 NAME = "manifest.json"
@@ -91,6 +90,8 @@ def read_body(root: Path) -> tuple[int, dict[str, Any]]:
     try:
         content = json.loads((root / NAME).read_bytes())
         body, check, version = content["body"], content["check"], content["schema_version"]
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BrokenStore(f"{root / NAME} cannot be read ({error}); nothing was changed; restore the file") from error
     if version <= SCHEMA_VERSION and check != _check(version, body):  # how a later one is made, a later program knows
@@ -112,5 +113,4 @@ def write(root: Path, manifest: Manifest) -> None:
 
 def _check(version: Any, body: dict[str, Any]) -> str:
     """Of the body; from version 3 on also of the version, so that a changed one is not taken for an older store."""
-    said = body if version in (1, 2) else [version, body]
-    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return check_of(body if version in (1, 2) else [version, body])

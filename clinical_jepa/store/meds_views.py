@@ -44,7 +44,7 @@ def export(store: Store, out: Path, *, view: View, as_of: int, made: datetime) -
     codes: set[str] = set()
     people: dict[int, str] = {}
     written = 0
-    shards = (shard for part in store.parts() for shard in _shards(_in_view(part, view, as_of)))
+    shards = (shard for reader in store.readers() for shard in _shards(_in_view(reader, view, as_of)))
     for number, shard in enumerate(shards):
         _write(out / "data" / f"{number:05d}.parquet", shard)
         codes |= set(shard["code"].unique().to_pylist())
@@ -58,13 +58,13 @@ def export(store: Store, out: Path, *, view: View, as_of: int, made: datetime) -
     return {"subjects": len(people), "rows": written, "codes": len(codes), "files": files}
 
 
-def _in_view(part: Reader, view: View, as_of: int) -> pl.DataFrame:
+def _in_view(reader: Reader, view: View, as_of: int) -> pl.DataFrame:
     """All rows, by subject and time (none first); ties in an order that does not depend on how they were stored."""
     timeless = pl.col("time").is_null() | (pl.col("code") == _BIRTH)
     if view == "clinical":
-        rows = pl.DataFrame(pl.from_arrow(part.arrivals(BEGINNING, as_of).events))
+        rows = pl.DataFrame(pl.from_arrow(reader.arrivals(BEGINNING, as_of).events))
     else:
-        rows = pl.DataFrame(pl.from_arrow(part.versions(as_of))).filter(~pl.col("status").is_in(RETRACTED))
+        rows = pl.DataFrame(pl.from_arrow(reader.versions(as_of))).filter(~pl.col("status").is_in(RETRACTED))
         rows = rows.with_columns(
             pl.col("time").alias("clinical_time"),
             pl.when(timeless).then("time").otherwise("available_time").alias("time"),

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from clinical_jepa.records.errors import BadRequest, BrokenStore
 from clinical_jepa.store import index, merging, writing
 from clinical_jepa.store import manifest as manifests
-from clinical_jepa.store.files import digest, sync_folder
+from clinical_jepa.store.files import digest, sync_folder, unreadable
 from clinical_jepa.store.index import Index, Keys
 from clinical_jepa.store.locks import writer_lock
 from clinical_jepa.store.manifest import SCHEMA_VERSION, Manifest, Segment
@@ -29,7 +29,10 @@ from clinical_jepa.store.segments import DIGESTS, SHARED, TIMED, UNITS, read_seg
 
 
 def migrate(root: Path) -> bool:
-    """Whether the store had to be migrated; ``BadRequest`` where it cannot be written, ``BrokenStore`` where it is damaged."""
+    """Whether the store had to be migrated; ``BrokenStore`` where it is damaged.
+
+    ``BadRequest`` where this user may not read and write it.
+    """
     found = manifests.read_body(root)[0]
     if not 0 < found < SCHEMA_VERSION:
         return False
@@ -48,8 +51,8 @@ def migrate(root: Path) -> bool:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         raise BadRequest(
-            f"{root} is of schema version {found} and has to be migrated, but cannot be written ({error.strerror}); open "
-            "it once with the right to write"
+            f"{root} is of schema version {found} and has to be migrated, but {error.filename or root} may not be read or "
+            f"written ({error.strerror}); nothing was changed; open it once with the right to do both"
         ) from error
     return True
 
@@ -102,6 +105,8 @@ def _whole(root: Path, segment: dict[str, object]) -> str:
         rows = pq.ParquetFile(path, page_checksum_verification=True).read().num_rows
     except FileNotFoundError as error:
         raise BrokenStore(f"{path} is missing; the store was not migrated; restore it") from error
+    except PermissionError as error:
+        raise unreadable(path) from error
     except (OSError, pa.ArrowException) as error:
         raise BrokenStore(f"{path} is damaged ({error}); the store was not migrated; restore it") from error
     if rows != segment["rows"]:

@@ -26,7 +26,7 @@ from clinical_jepa.store.manifest import Manifest, Segment
 from clinical_jepa.store.segments import DIGESTS, SHARED, TIMED, UNITS, read_kind, with_commit, write_segment
 
 Prepare = Callable[[np.ndarray, tuple[float, float] | None], np.ndarray]
-PART_ROWS = 500_000
+PART_ROWS = 500_000  # of a part: with them it is written
 IDS = {"retractions": "change_id", "links": "change_id", "quarantine": "rejection_id"}
 PART_SAMPLES = 16_000_000  # 64 MB
 
@@ -192,7 +192,7 @@ class Work:
         return [references[first:end] for first, end in pairwise(ends)]
 
 
-def parts(batches: Iterable[SourceBatch]) -> Iterator[list[SourceBatch]]:
+def in_parts(batches: Iterable[SourceBatch]) -> Iterator[list[SourceBatch]]:
     """The batches in groups of some hundred thousand rows, none of which waits for the next."""
     group: list[SourceBatch] = []
     rows = samples = 0

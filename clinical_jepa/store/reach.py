@@ -57,9 +57,9 @@ def _together(reaches: Sequence[Reach]) -> Reach:
     return _grouped(Reach(**{name: np.concatenate([none, *(getattr(one, name) for one in reaches)]) for name in names}))
 
 
-def _grouped(parts: Reach) -> Reach:
+def _grouped(rows: Reach) -> Reach:
     frame = (
-        pl.DataFrame({"subjects": parts.subjects, "rows": parts.rows, "first": parts.first, "last": parts.last})
+        pl.DataFrame({"subjects": rows.subjects, "rows": rows.rows, "first": rows.first, "last": rows.last})
         .group_by("subjects")
         .agg(pl.col("rows").sum(), pl.col("first").min(), pl.col("last").max())
         .sort("subjects")

@@ -73,7 +73,7 @@ class Reader:
         """The EVENTS rows whose code begins with one of ``prefixes``."""
         return self.views["events"].coded(prefixes)
 
-    def parts(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
+    def readers(self, subjects: Iterable[int] | None = None) -> Iterator[Reader]:
         """Itself: it holds everybody whom it knows, whoever is asked for."""
         yield self
 
@@ -95,7 +95,7 @@ class Reader:
         """By subject: when its first row became available."""
         firsts: dict[int, int] = {}
         for one in self.views.values():
-            for subject, first in zip(*(part.tolist() for part in one.firsts()), strict=True):
+            for subject, first in zip(*(column.tolist() for column in one.firsts()), strict=True):
                 firsts[subject] = min(first, firsts.get(subject, first))
         return firsts
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from clinical_jepa.records.errors import BrokenStore
 from clinical_jepa.records.events import CROSSWALK, EVENTS, IMAGES, LINKS, REJECTIONS, RETRACTIONS, SIGNALS
 from clinical_jepa.store.changes import COMMIT
-from clinical_jepa.store.files import digest, verify, write_whole
+from clinical_jepa.store.files import digest, unreadable, verify, write_whole
 from clinical_jepa.store.manifest import Manifest, Segment
 
 SHARED = pa.schema(  # one fact is said of both subjects, in versions of it: they are read together
@@ -116,7 +116,8 @@ def read_segments(
 ) -> pa.Table:
     """The rows of commits in ``(after, until]`` (None: of all later ones) for which ``where`` holds, in no promised order.
 
-    ``FileNotFoundError`` if a segment was merged away meanwhile; ``BrokenStore`` where one is not what was written.
+    ``FileNotFoundError`` if a segment was merged away meanwhile, ``PermissionError`` where this user may not read one;
+    ``BrokenStore`` where one is not what was written.
     """
     schema = pa.schema([*SCHEMAS[kind], COMMIT])
     wanted = pa.schema([schema.field(name) for name in columns]) if columns else schema
@@ -166,6 +167,8 @@ def _read(root: Path, segment: Segment, schema: pa.Schema, where: pc.Expression 
         table = complete(found, schema)
     except FileNotFoundError:
         raise
+    except PermissionError as error:  # of Arrow it names no file
+        raise unreadable(path) from error
     except (OSError, pa.ArrowException) as error:
         raise BrokenStore(f"{path} is damaged ({error}); nothing was changed; restore it") from error
     if where is None and table.num_rows != segment.rows:

@@ -11,5 +11,5 @@ from pathlib import Path
 def statements() -> dict[str, str]:
     """SQL by name."""
     text = Path(__file__).with_name("ledger.sql").read_text(encoding="utf-8")
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
+    pieces = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(pieces[::2], (piece.strip() for piece in pieces[1::2]), strict=True))

@@ -51,8 +51,8 @@ class Ended:
         """The same, when their rows lie ``by`` places further."""
         return Ended(places=self.places + by, instants=self.instants, commits=self.commits)
 
-    def _slice(self, part: slice) -> Ended:
-        return Ended(places=self.places[part], instants=self.instants[part], commits=self.commits[part])
+    def _slice(self, span: slice) -> Ended:
+        return Ended(places=self.places[span], instants=self.instants[span], commits=self.commits[span])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """In which zone the sources of a namespace are read: said once, kept beside the store's tables.
 
-Another zone makes other instants of the same words, and with them other facts: both would stand in the store.
+Another zone makes other instants of the same words, and with them other facts: both would stand in the store. So would they
+if a damaged file named another zone: it carries a checksum, as the manifest does.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clinical_jepa.records.errors import BadRequest, BrokenStore
-from clinical_jepa.store.files import sync_folder, write_bytes
+from clinical_jepa.store.files import check_of, sync_folder, write_bytes
 from clinical_jepa.store.locks import writer_lock
 
 NAME = "zones.json"
@@ -19,7 +20,7 @@ NAME = "zones.json"
 def agree(root: Path, sources: Iterable[str], zone: str) -> None:
     """Keep ``zone`` as that of these sources; ``BadRequest`` where one of them was read in another before."""
     with writer_lock(root):
-        known = _read(root)
+        known = read(root)
         wanted = dict.fromkeys(sorted(sources), zone)
         for source in wanted:
             if known.get(source, zone) != zone:
@@ -29,18 +30,32 @@ def agree(root: Path, sources: Iterable[str], zone: str) -> None:
                     "one was wrong, ingest everything into a new store"
                 )
         if not wanted.keys() <= known.keys():
-            _write(root, known | wanted)
+            write_bytes(root / NAME, _content(known | wanted))
+            sync_folder(root)
 
 
-def _write(root: Path, zones: dict[str, str]) -> None:
-    write_bytes(root / NAME, json.dumps(zones, indent=1).encode())
-    sync_folder(root)
-
-
-def _read(root: Path) -> dict[str, str]:
+def read(root: Path) -> dict[str, str]:
+    """The zone of each source, none where none was read yet; ``BrokenStore`` where the file is not what was written."""
     try:
-        return dict(json.loads((root / NAME).read_bytes()))
+        found = (root / NAME).read_bytes()
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError) as error:
-        raise BrokenStore(f"{root / NAME} cannot be read; nothing was changed; restore it from a backup") from error
+    try:
+        said = json.loads(found)
+        if _is_account(said):  # as it was written before it had a checksum
+            return dict(said)
+        if found == _content(said["body"]):
+            return dict(said["body"])
+    except (ValueError, TypeError, KeyError):
+        pass  # it says nothing, and so not what was written
+    raise BrokenStore(
+        f"{root / NAME} is damaged: its bytes are not those that were written; nothing was changed; restore it from a backup"
+    )
+
+
+def _content(zones: dict[str, str]) -> bytes:
+    return json.dumps({"check": check_of(zones), "body": zones}, indent=1).encode()
+
+
+def _is_account(said: object) -> bool:
+    return isinstance(said, dict) and all(isinstance(zone, str) for zone in said.values())

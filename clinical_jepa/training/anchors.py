@@ -87,11 +87,11 @@ def collect(
     wanted = np.unique(np.fromiter(subjects, np.int64))
     newest = max((last for _, last in store.extents(END).values()), default=0)
     found = []
-    for part in store.parts():
-        whole = part.arrivals(BEGINNING, newest)
+    for reader in store.readers():
+        whole = reader.arrivals(BEGINNING, newest)
         due = _due(whole, wanted, newest - task.horizon, task)
         course = _Course(
-            forecaster=forecaster, reader=part, load=store.samples, task=task, max_age=vitals_max_age, known={}
+            forecaster=forecaster, reader=reader, load=store.samples, task=task, max_age=vitals_max_age, known={}
         )
         blocks: list[_Block] = []
         for done, (now, here) in enumerate(sorted(due.items()), start=1):
@@ -108,14 +108,14 @@ def collect(
     return _joined(found)
 
 
-def _joined(parts: Sequence[Anchors]) -> Anchors:
-    """The rows of several parts of a store, in order."""
-    if len(parts) == 1:
-        return parts[0]
+def _joined(several: Sequence[Anchors]) -> Anchors:
+    """The rows of several readers of a store, in order."""
+    if len(several) == 1:
+        return several[0]
     arrays = {
-        f.name: np.concatenate([getattr(one, f.name) for one in parts]) for f in fields(Anchors) if f.name != "names"
+        f.name: np.concatenate([getattr(one, f.name) for one in several]) for f in fields(Anchors) if f.name != "names"
     }
-    rows = Anchors(names=parts[0].names, **arrays)
+    rows = Anchors(names=several[0].names, **arrays)
     return rows.where(np.lexsort((rows.subject, rows.time)))
 
 

@@ -73,8 +73,8 @@ class _Patient:
 def _patients(rows: Anchors, risks: np.ndarray, store: Store, task: Task) -> list[_Patient]:
     found: dict[int, tuple[Onset, ...]] = {}
     ends: dict[int, int] = {}
-    for part in store.parts():
-        events = part.arrivals(BEGINNING, END).events
+    for reader in store.readers():
+        events = reader.arrivals(BEGINNING, END).events
         found |= onsets_by_subject(events, task)
         ends |= record_ends(events)
     patients = []

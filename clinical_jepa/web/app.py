@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.errors import BadRequest, LedgerFailed
 from clinical_jepa.web.access import (
     COOKIE,
     HEADERS,
@@ -108,6 +108,8 @@ class Page:
             subject_id = self._reader.acknowledge(alert_id, session.name)
         except BadRequest as problem:
             return self._html(request, "problem.html", status=409, heading="Not acknowledged", problem=str(problem))
+        except LedgerFailed as problem:
+            return self._html(request, "problem.html", status=503, heading="Not acknowledged", problem=str(problem))
         return RedirectResponse(f"/bed/{subject_id}?said=kept", status_code=303)
 
     def login_form(self, request: Request, next: str = "/", problem: str | None = None) -> Response:

@@ -12,7 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from clinical_jepa.records.errors import ClinicalJepaError
+from clinical_jepa.records.errors import BrokenStore, ClinicalJepaError, LedgerFailed
+from clinical_jepa.store import manifest as manifests
+from clinical_jepa.store.events import Store
+from clinical_jepa.store.ledger_check import check
 from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings
 from clinical_jepa.wiring.wholeness import not_writable, read_through
@@ -25,6 +28,7 @@ _RANGES = (
     ("prefect", (3, 8, 8), (3, 9)),
 )
 _DISK_GB_MIN = 5
+_GIVE = "give this user the right, or run as the user who has it"
 
 
 def findings(settings: Settings) -> list[dict[str, Any]]:
@@ -131,17 +135,44 @@ def _store(settings: Settings) -> list[dict[str, Any]]:
             _row("store", "worth knowing", f"none at {folder}", "clinical-jepa ingest SOURCE --store " + str(folder))
         ]
     try:
-        store = compose.store(settings)
+        return [_tables(folder), *_rights(folder), _ledger(folder / compose.LEDGER)]
+    except PermissionError as error:
+        return [_row("store", "wrong", f"this user may not read {error.filename}", _GIVE)]
+
+
+def _tables(folder: Path) -> dict[str, Any]:
+    """The store's own files. One of an earlier version is left as it is: to open it would migrate it."""
+    if not manifests.exists(folder):
+        return _row("store", "wrong", f"{folder} holds no store", f"clinical-jepa ingest SOURCE --store {folder}")
+    try:
+        version = manifests.read_body(folder)[0]
+        if version < manifests.SCHEMA_VERSION:
+            seen = f"of schema version {version}, as an earlier program wrote it; its files were not read through"
+            makes = f"the next verb that opens it makes it one of version {manifests.SCHEMA_VERSION}, in one commit"
+            return _row("store", "worth knowing", seen, f"{makes}: clinical-jepa subjects --store {folder}")
+        store = Store(folder, manifests.read(folder))
         refused = store.rejections().num_rows
         files, size = read_through(folder)
-        seen = f"{store.watermark} commits, {refused} refusals in quarantine; {files} files read through ({size / 1e6:.1f} MB)"
-        rows = [_row("store", "good", seen), *_rights(folder)]
-        if not (folder / compose.LEDGER).is_file():
-            return [*rows, _row("ledger", "worth knowing", "none yet", "the first tick makes it")]
-        compose.ledger(settings)
-    except (ClinicalJepaError, OSError, sqlite3.Error) as error:
-        return [_row("store", "wrong", error, "restore it from a copy; nothing was changed by this look")]
-    return [*rows, _row("ledger", "good", "opens and checks")]
+    except PermissionError:
+        raise
+    except (ClinicalJepaError, OSError) as error:
+        return _row("store", "wrong", error, "restore it from a copy; nothing was changed by this look")
+    seen = (
+        f"{store.watermark} commits, {refused} refusals in quarantine; {files} files read through ({size / 1e6:.1f} MB)"
+    )
+    return _row("store", "good", seen)
+
+
+def _ledger(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return _row("ledger", "worth knowing", "none yet", "the first tick makes it")
+    try:
+        check(path)
+    except LedgerFailed as error:
+        return _row("ledger", "wrong", error)
+    except BrokenStore as error:
+        return _row("ledger", "wrong", error, "restore it from a copy; nothing was changed by this look")
+    return _row("ledger", "good", "read through")
 
 
 def _rights(folder: Path) -> list[dict[str, Any]]:
@@ -149,7 +180,7 @@ def _rights(folder: Path) -> list[dict[str, Any]]:
     if not refused:
         return [_row("store's rights", "good", "this user may write it")]
     seen = f"this user may not write {refused[0]}" + (f" and {len(refused) - 1} more" if refused[1:] else "")
-    return [_row("store's rights", "wrong", seen, "give this user the right, or run as the user who has it")]
+    return [_row("store's rights", "wrong", seen, _GIVE)]
 
 
 def _model(settings: Settings) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from clinical_jepa.store import manifest as manifests
+from clinical_jepa.store import zones
 from clinical_jepa.store.files import verify
 from clinical_jepa.store.manifest import Manifest
 from clinical_jepa.store.reader import reread
@@ -18,6 +19,7 @@ def read_through(root: Path) -> tuple[int, int]:
 
     A file that another process merged away meanwhile is no damage: then those of the newer manifest are read.
     """
+    zones.read(root)
     return reread(root, manifests.read(root), lambda manifest: _read(root, manifest))
 
 

@@ -30,6 +30,7 @@ from tests.intake.server import (
     silent_half,
     status,
 )
+from tests.permissions import modes_hold
 
 Fault = Callable[[Request, Answering], Reply | None]
 PATH = "/fhir/Observation"
@@ -355,6 +356,16 @@ def test_damaged_state_is_named_and_costs_one_full_reading(clinic: Clinic, calle
     (caller.folder / state.FILE).unlink()
     caller.poll()
     assert caller.files() == before
+
+
+def test_state_that_this_user_may_not_open_is_named_too(clinic: Clinic, caller: Caller) -> None:
+    clinic.fill("Observation", 25)
+    caller.poll()
+    (caller.folder / state.FILE).chmod(0)
+    with modes_hold(), pytest.raises(FetchFailed, match="unable to open database file"):
+        caller.poll()
+    (caller.folder / state.FILE).chmod(0o600)
+    caller.poll()
 
 
 def test_an_answer_too_large_for_memory_is_refused(clinic: Clinic, caller: Caller) -> None:

@@ -289,9 +289,9 @@ def test_a_reader_whose_files_are_merged_away_answers_of_its_own_commit(tmp_path
         found = reader.arrivals(-1, END, known_commits=reader.watermark - 1)
         histories = [ids(reader.history(who, as_of=END).events) for who in (1, 2)]
         people = reader.subjects(END).drop_columns(["identifier", "namespace"]).to_pylist()
-        parts = sorted(row for part in reader.parts() for row in ids(part.versions(END)))
+        rows = sorted(row for one in reader.readers() for row in ids(one.versions(END)))
         tables = [ids(found.events), sorted(ids(found.signals)), sorted(found.origins.items()), found.late_rows]
-        return [*tables, *histories, people, parts, reader.feeds(END), [reader.watermark, found.watermark]]
+        return [*tables, *histories, people, rows, reader.feeds(END), [reader.watermark, found.watermark]]
 
     def first(path: Path) -> Store:
         rows = [Row("a", 10, subject=1, fact="f"), *(Row(f"x{n}", n, subject=3 + n) for n in range(4))]
@@ -308,14 +308,16 @@ def test_a_reader_whose_files_are_merged_away_answers_of_its_own_commit(tmp_path
     assert said(reader) == said(Store.open(tmp_path / "s"))
 
 
-def test_parts_are_of_one_commit_though_files_are_merged_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "PART_ROWS", 1)
+def test_readers_are_of_one_commit_though_files_are_merged_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "READER_ROWS", 1)
     writer = stored(
         tmp_path, batch(Row("a", 10, subject=1, fact="f"), *(Row(f"x{n}", n, subject=3 + n) for n in range(4)))
     )
-    parts = Store(tmp_path, manifests.read(tmp_path), 0).parts()
-    seen = ids(next(parts).arrivals(-1, END).events)
+    readers = Store(tmp_path, manifests.read(tmp_path), 0).readers()
+    seen = ids(next(readers).arrivals(-1, END).events)
     put(writer, batch(Row("b", 20, subject=5, fact="f", status="corrected")))
     writer.compact()
-    seen += [row for part in parts for row in ids(part.arrivals(-1, END).events)]
+    seen += [row for one in readers for row in ids(one.arrivals(-1, END).events)]
     assert sorted(seen) == ["a", "x0", "x1", "x2", "x3"]

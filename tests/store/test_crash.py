@@ -112,8 +112,8 @@ def _do(store: Store, work: str) -> None:
 
 def pointed_at(store: Store) -> set[str]:
     """The arrays that rows point into."""
-    (part,) = store.parts()
-    tables = [part.views[kind].table for kind in ("signals", "images")]
+    (reader,) = store.readers()
+    tables = [reader.views[kind].table for kind in ("signals", "images")]
     references = [one for table in tables for one in table["reference"].to_pylist()]
     return {one.partition("#")[0] for one in references}
 

@@ -27,7 +27,7 @@ HELD = (0, 3, 6)  # rows: nothing is kept, some people, most of them
 
 @pytest.fixture(autouse=True)
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "PART_ROWS", 1)
+    monkeypatch.setattr(groups, "READER_ROWS", 1)
 
 
 def opened(path: Path, held_rows: int) -> Store:
@@ -57,8 +57,8 @@ def asked(store: Store, since: int, until: int, known_commits: int | None) -> li
         store.subjects(until).to_pylist(),
         store.feeds(until),
         store.bases(until),
-        sorted(row["event_id"] for part in store.parts() for row in part.versions(until).to_pylist()),
-        sorted(str(row) for part in store.parts() for row in part.arrivals(since, until).events.to_pylist()),
+        sorted(row["event_id"] for reader in store.readers() for row in reader.versions(until).to_pylist()),
+        sorted(str(row) for reader in store.readers() for row in reader.arrivals(since, until).events.to_pylist()),
     ]
 
 
@@ -138,7 +138,7 @@ def test_groups_are_closed_and_everybody_is_in_one(tmp_path: Path) -> None:
     rows = [Row(f"e{who}", who, subject=who) for who in range(1, 8)]
     both = (Row("a", 1, subject=1, fact="f"), Row("b", 2, subject=6, fact="f"))
     store = stored(tmp_path, batch(*rows, *both), batch(links=(linked(2, 5, 4),)))
-    found = [part.subjects.tolist() for part in Groups(tmp_path, store._manifest).every()]  # type: ignore[union-attr]
+    found = [one.subjects.tolist() for one in Groups(tmp_path, store._manifest).every()]  # type: ignore[union-attr]
     assert found == [[1, 6], [2, 5], [3], [4], [7]]
 
 
@@ -156,10 +156,10 @@ def test_a_merge_brings_rows_to_one_to_whom_nothing_else_came(tmp_path: Path) ->
     assert opened(tmp_path, 0).extents(60, 40) == {7: (5, 50)}
 
 
-def test_parts_hold_everything_once(tmp_path: Path) -> None:
+def test_readers_hold_everything_once(tmp_path: Path) -> None:
     stored(tmp_path, batch(*(Row(f"{who}-{n}", n, subject=who) for who in range(1, 6) for n in range(4))))
-    whole, parts = Store.open(tmp_path), list(opened(tmp_path, 0).parts())
-    assert len(parts) == 5
-    rows = [row for part in parts for row in ids(part.arrivals(BEGINNING, END).events)]
+    whole, readers = Store.open(tmp_path), list(opened(tmp_path, 0).readers())
+    assert len(readers) == 5
+    rows = [row for one in readers for row in ids(one.arrivals(BEGINNING, END).events)]
     assert sorted(rows) == sorted(ids(whole.arrivals(BEGINNING, END).events))
-    assert np.concatenate([part.subjects for part in parts]).tolist() == [1, 2, 3, 4, 5]  # type: ignore[misc]
+    assert np.concatenate([one.subjects for one in readers]).tolist() == [1, 2, 3, 4, 5]  # type: ignore[misc]

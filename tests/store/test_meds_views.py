@@ -51,7 +51,7 @@ def written(store: Store, out: Path, view: View, as_of: int = END) -> pl.DataFra
 
 
 def versions(store: Store) -> list[dict[str, object]]:
-    return [row for part in store.parts() for row in part.versions(END).to_pylist()]
+    return [row for reader in store.readers() for row in reader.versions(END).to_pylist()]
 
 
 def said(rows: pl.DataFrame) -> list[tuple[object, ...]]:

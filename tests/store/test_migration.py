@@ -124,7 +124,9 @@ def test_a_store_that_may_not_be_written_says_what_to_do(
         raise OSError(number, "no")
 
     monkeypatch.setattr(migration, "writer_lock", refused)
-    with pytest.raises(BadRequest, match="right to write"):
+    with pytest.raises(
+        BadRequest, match=r"may not be read or written .* nothing was changed; open it once with the right"
+    ):
         Store.open(old)
 
 

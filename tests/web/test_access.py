@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical_jepa.records.alerts import AlertState
-from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.records.alerts import Acknowledgement, AlertState
+from clinical_jepa.records.errors import BadRequest, LedgerFailed
 from clinical_jepa.web.access import COOKIE, Seal, clean_name, from_here, new_session
 from clinical_jepa.web.app import create_app
 from clinical_jepa.web.config import WebConfig
@@ -87,6 +87,20 @@ def test_a_closed_or_unknown_alert_is_not_answered(client: TestClient, state: Wa
     assert client.post(ACKNOWLEDGE, data={"token": form}).status_code == 409
     assert client.post("/alerts/none/acknowledge", data={"token": form}).status_code == 409
     assert state.ledger.pending == []
+
+
+def test_an_answer_that_the_ledger_cannot_keep_is_not_taken_for_kept(
+    client: TestClient, state: WardState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(acknowledgement: Acknowledgement) -> None:
+        raise LedgerFailed("no space left for the ledger")
+
+    sign_in(client)
+    form = token(client, f"/bed/{RAISED}")
+    monkeypatch.setattr(state.ledger, "acknowledge", full)
+    answer = client.post(ACKNOWLEDGE, data={"token": form})
+    assert (answer.status_code, "Not acknowledged" in answer.text) == (503, True)
+    assert "no space left for the ledger" in answer.text
 
 
 def test_the_page_refuses_to_listen_beyond_this_machine(state: WardState) -> None:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from clinical_jepa.store import files
+from clinical_jepa.store import manifest as manifests
+from clinical_jepa.store.ledger import Ledger
 from clinical_jepa.wiring import doctor
+from clinical_jepa.wiring.compose import LEDGER
+from tests.permissions import modes_hold
 from tests.store.builders import batch, piece, stored
+from tests.store.test_migration import VERSION_1, VERSION_2
 from tests.wiring.test_people import ward
 from tests.wiring.test_verbs import typed
 
 
 def looked(store: Path) -> tuple[int, dict[str, dict[str, str]]]:
-    done = typed("doctor", "--store", store, "--model", store / "none", "--json")
+    done = typed("doctor", "--store", store, "--model", store.with_name("none"), "--json")
     return done.exit_code, {row["what"]: row for row in json.loads(done.stdout)}
 
 
@@ -28,10 +35,10 @@ def store(tmp_path: Path) -> Path:
 
 def test_a_whole_store_is_good_and_every_file_of_it_was_read(store: Path) -> None:
     row = looked(store)[1]["store"]
-    files = [path for path in store.rglob("*") if path.suffix in (".parquet", ".npy")]
-    size = sum(path.stat().st_size for path in files) / 1e6
+    written = [path for path in store.rglob("*") if path.suffix in (".parquet", ".npy")]
+    size = sum(path.stat().st_size for path in written) / 1e6
     assert row["state"] == "good"
-    assert f"{len(files)} files read through ({size:.1f} MB)" in row["seen"]
+    assert f"{len(written)} files read through ({size:.1f} MB)" in row["seen"]
     assert looked(store)[1]["store's rights"]["state"] == "good"
 
 
@@ -59,6 +66,14 @@ def test_a_damaged_array_is_found_too(tmp_path: Path) -> None:
     assert path.name in rows["store"]["seen"]
 
 
+def test_a_changed_letter_in_the_account_of_zones_is_found(store: Path) -> None:
+    account = store / "zones.json"
+    account.write_text(account.read_text().replace("UTC", "UTB"))
+    status, rows = looked(store)
+    assert (status, rows["store"]["state"]) == (1, "wrong")
+    assert "zones.json is damaged" in rows["store"]["seen"]
+
+
 def test_a_file_that_is_nobodys_is_no_damage(store: Path) -> None:
     (store / "arrays" / "left.npy").write_bytes(b"by a kill")
     assert looked(store)[1]["store"]["state"] == "good"
@@ -70,6 +85,85 @@ def test_a_store_that_this_user_may_not_write_is_wrong(store: Path, monkeypatch:
     status, rows = looked(store)
     assert (status, rows["store's rights"]["state"]) == (1, "wrong")
     assert rows["store's rights"]["seen"] == f"this user may not write {store / 'events'}"
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Every file and folder below, and what is in it."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_store_of_an_earlier_version_is_told_and_left_as_it_is(tmp_path: Path, version: int) -> None:
+    with zipfile.ZipFile({1: VERSION_1, 2: VERSION_2}[version]) as kept:
+        kept.extractall(tmp_path)
+    before = contents(tmp_path)
+    row = looked(tmp_path)[1]["store"]
+    assert contents(tmp_path) == before
+    assert (row["state"], f"schema version {version}" in row["seen"]) == ("worth knowing", True)
+    assert f"version {manifests.SCHEMA_VERSION}" in row["mend"]
+    assert typed("subjects", "--store", tmp_path).exit_code == 0  # what the finding says to do
+    assert looked(tmp_path)[1]["store"]["state"] == "good"
+
+
+def test_a_look_changes_nothing_of_store_and_ledger(store: Path) -> None:
+    ledger = Ledger.open(store / LEDGER)
+    ledger.heartbeat("watch", 1, 1)
+    ledger.close()
+    before = contents(store)
+    assert looked(store)[1]["ledger"]["state"] == "good"
+    assert contents(store) == before
+    (store / LEDGER).write_bytes(b"")  # a tick would make it a ledger
+    assert looked(store)[1]["ledger"]["state"] == "good"
+    assert contents(store) == before | {str(store / LEDGER): b""}
+
+
+def test_a_ledger_in_use_is_read_as_it_is(store: Path) -> None:
+    ledger = Ledger.open(store / LEDGER)
+    ledger.heartbeat("watch", 1, 1)
+    with ledger._transaction():  # whoever writes is not waited for
+        assert looked(store)[1]["ledger"]["state"] == "good"
+    assert list(ledger.heartbeats()) == ["watch"]
+
+
+def test_a_damaged_ledger_is_wrong(store: Path) -> None:
+    ledger = Ledger.open(store / LEDGER)
+    for number in range(500):
+        ledger.heartbeat(f"a name that takes room {number}", 1, 1)
+    ledger.close()
+    content = (store / LEDGER).read_bytes()
+    for damaged in (b"no ledger" * 100, content[:-4096], content[:-3000] + b"\xff" * 3000):
+        (store / LEDGER).write_bytes(damaged)
+        status, rows = looked(store)
+        assert (status, rows["ledger"]["state"], rows["store"]["state"]) == (1, "wrong", "good")
+        assert str(store / LEDGER) in rows["ledger"]["seen"]
+    later = bytearray(content)
+    later[60:64] = (9).to_bytes(4, "big")  # user_version
+    (store / LEDGER).write_bytes(later)
+    assert "version 9" in looked(store)[1]["ledger"]["seen"]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "zones.json", "events", "index", "crosswalk", "units", "."])
+def test_a_file_that_this_user_may_not_read_is_not_called_damaged(store: Path, name: str) -> None:
+    path = store / name
+    path = next(path.iterdir()) if path.is_dir() and name != "." else path
+    path.chmod(0)
+    files._digest_of.cache_clear()  # as in a new process
+    with modes_hold():
+        status, rows = looked(store)
+    path.chmod(0o700)
+    assert (status, rows["store"]["state"]) == (1, "wrong")
+    assert rows["store"]["seen"].startswith(f"this user may not read {path}")
+    assert "give this user the right" in rows["store"]["mend"]
+    assert looked(store)[0] == 0
+
+
+def test_a_ledger_that_this_user_may_not_read_is_not_called_damaged(store: Path) -> None:
+    Ledger.open(store / LEDGER).close()
+    (store / LEDGER).chmod(0)
+    with modes_hold():
+        rows = looked(store)[1]
+    assert rows["ledger"]["state"] == "wrong"
+    assert "may read and write" in rows["ledger"]["seen"] + rows["ledger"]["mend"]
 
 
 def test_a_file_is_no_store(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from clinical_jepa import cli
 from clinical_jepa.cli import app as verbs
+from clinical_jepa.store.events import Store
+from tests.permissions import modes_hold
 from tests.wiring.test_people import ward
 
 PLACE = "/ward/store/events/1.parquet"
@@ -69,6 +71,30 @@ def test_a_full_device_is_one_of_them(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     monkeypatch.setattr(verbs, "app", app)
     assert "no space left" in ended(monkeypatch, capsys, "doctor")[1]
+
+
+@pytest.mark.fault(
+    source="store",
+    fault="no permission to read a file",
+    ends="the file is named with the right it needs; nothing is refused",
+)
+@pytest.mark.parametrize("folder", ["events", "crosswalk", "units", "index"])
+def test_a_file_of_the_store_that_may_not_be_read_is_not_called_damaged(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, store = ward(tmp_path / "good", "/min"), tmp_path / "store"
+    assert ended(monkeypatch, capsys, "ingest", source, "--store", store)[0] == 0
+    path = next((store / folder).iterdir())
+    more = ward(tmp_path / "more", None)
+    verb = ("subjects",) if folder in ("events", "crosswalk") else ("ingest", more)
+    path.chmod(0)
+    with modes_hold():
+        status, text = ended(monkeypatch, capsys, *verb, "--store", store)
+    assert status == 1
+    assert text.splitlines()[-1].startswith(f"clinical-jepa: this user may not read or write {path}; give it the right")
+    path.chmod(0o600)
+    assert ended(monkeypatch, capsys, "subjects", "--store", store)[0] == 0
+    assert Store.open(store).refusals == 0
 
 
 def test_a_file_that_is_given_as_the_store_or_the_spool_is_wrong_use(
