@@ -1,4 +1,4 @@
-"""Verbs of the data: simulate, ingest, quarantine, subjects, timeline."""
+"""Verbs of the data: simulate, ingest, compact, subjects, timeline."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import typer
 from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Config, Json, Store
 from clinical_jepa.wiring import tables
-
-quarantine = typer.Typer(help="What was refused, why, and its original bytes.", no_args_is_help=True)
 
 
 def simulate(
@@ -74,84 +72,6 @@ def ingest(
         summary = road.ingest_summary(settings, sources, mode=as_, stitch=stitch, progress=tell)
     options.show(summary, as_json=as_json, text=lambda: road.ingest_text(summary))
     raise typer.Exit(3 if summary["reasons"] or summary["again"] or summary["empty"] else 0)
-
-
-@quarantine.command("list")
-def quarantine_list(store: Store = None, config: Config = None, as_json: Json = False) -> None:
-    """Refusals by source and reason, then one line each (the newest 50).
-
-    Example: clinical-jepa quarantine list --store demo/store
-    """
-    from clinical_jepa.wiring import inspect
-
-    rows = inspect.quarantine(options.settings(config, paths_store=store))
-    counts = inspect.quarantine_counts(rows)
-    shown = rows[-50:]
-    more = f"\n\n{len(shown)} of {len(rows)} shown; all with --json" if len(shown) < len(rows) else ""
-    options.show(
-        {"counts": counts, "rows": rows},
-        as_json=as_json,
-        text=lambda: f"{tables.text(counts)}\n\n{tables.text(shown)}{more}",
-    )
-
-
-@quarantine.command("show")
-def quarantine_show(
-    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
-    out: Annotated[Path | None, typer.Option(help="A new file for the original's bytes, to be mended there.")] = None,
-    store: Store = None,
-    config: Config = None,
-) -> None:
-    """One refusal with its original (which may identify a patient).
-
-    Example: clinical-jepa quarantine show 3f2a --out mended.hl7 --store demo/store
-    """
-    from clinical_jepa.wiring import inspect
-
-    settings = options.settings(config, paths_store=store)
-    print(
-        inspect.rejection_text(settings, rejection) if out is None else inspect.write_original(settings, rejection, out)
-    )
-
-
-@quarantine.command("replay")
-def quarantine_replay(
-    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
-    mended: Annotated[Path, typer.Argument(help="File or folder with the mended original.")],
-    store: Store = None,
-    as_: options.Mode = "history",
-    namespace: options.Namespace = None,
-    zone: options.Zone = None,
-    clock: options.Clock = None,
-    config: Config = None,
-) -> None:
-    """Ingest a mended original. It is read as its source was: give the same namespace and zone as to ingest.
-
-    The refusal is dropped when facts were read and nothing was refused again; otherwise it stays (exit status 3).
-
-    Example: clinical-jepa quarantine replay 3f2a mended/ --store demo/store
-    """
-    from clinical_jepa.wiring import inspect
-
-    settings = options.settings(config, paths_store=store, site_namespace=namespace, site_zone=zone, ward_clock=clock)
-    accepted, said = inspect.replay(settings, rejection, mended, mode=as_)
-    print(said)
-    raise typer.Exit(0 if accepted else 3)
-
-
-@quarantine.command("drop")
-def quarantine_drop(
-    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
-    store: Store = None,
-    config: Config = None,
-) -> None:
-    """Forget one refusal and its original.
-
-    Example: clinical-jepa quarantine drop 3f2a --store demo/store
-    """
-    from clinical_jepa.wiring import inspect
-
-    print(inspect.drop(options.settings(config, paths_store=store), rejection))
 
 
 def compact(store: Store = None, config: Config = None, as_json: Json = False) -> None:

@@ -37,3 +37,8 @@ def show(value: Any, *, as_json: bool, text: Callable[[], str]) -> None:
 def note(text: str) -> None:
     """A line for a person, on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def on_a_terminal() -> bool:
+    """Whether there is a person to ask."""
+    return sys.stdin.isatty()

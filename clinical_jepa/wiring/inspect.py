@@ -1,8 +1,7 @@
-"""What is in the store, for a person: quarantine, subjects, aligned timelines. Reads only, but for replay and drop."""
+"""What is in the store, for a person: its files, subjects, aligned timelines."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,89 +9,13 @@ import numpy as np
 
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import END, HOUR, from_us, iso
-from clinical_jepa.wiring import compose, road
-from clinical_jepa.wiring.advice import TO_DO
+from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from clinical_jepa.records.views import Window
 
 _PANELS = 12  # of a picture that a page can hold
-_FACTS = ("events", "signals", "images", "duplicates", "withdrawn", "linked")
-
-
-def quarantine(settings: Settings) -> list[dict[str, Any]]:
-    """One row a refusal, oldest first; without originals."""
-    table = compose.store(settings).rejections().drop_columns(["original"]).sort_by("received_time")
-    return [row | {"received_time": row["received_time"].isoformat()} for row in table.to_pylist()]
-
-
-def quarantine_counts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """How many by source and reason."""
-    counts = Counter((row["source"], row["reason"]) for row in rows)
-    return [
-        {"source": source, "reason": reason, "count": n, "what to do": TO_DO[reason]}
-        for (source, reason), n in sorted(counts.items())
-    ]
-
-
-def _one(settings: Settings, start: str) -> str:
-    matches = [row["rejection_id"] for row in quarantine(settings) if row["rejection_id"].startswith(start)]
-    if len(matches) != 1:
-        what = "no refusal" if not matches else f"{len(matches)} refusals"
-        raise BadRequest(f"{what} with an id that starts with {start!r}; see: clinical-jepa quarantine list")
-    return str(matches[0])
-
-
-def rejection_text(settings: Settings, start: str) -> str:
-    """Where, why, and the original as text (bytes that are not text are shown escaped)."""
-    row = compose.store(settings).rejection(_one(settings, start))
-    head = "\n".join(f"{key}: {row[key]}" for key in ("rejection_id", "source", "file", "record", "reason", "message"))
-    head += f"\nwhat to do: {TO_DO[row['reason']]}"
-    original = row["original"]
-    body = "(the file itself is the original)" if original is None else original.decode("utf-8", "backslashreplace")
-    body = body.replace("\r\n", "\n").replace(
-        "\r", "\n"
-    )  # HL7 v2 ends its segments so: a terminal would write over them
-    return f"{head}\n\n{body}"
-
-
-def write_original(settings: Settings, start: str, out: Path) -> str:
-    """Writes a refusal's bytes to a file that is not there yet; says how to go on."""
-    rejection = _one(settings, start)
-    original = compose.store(settings).rejection(rejection)["original"]
-    if original is None:
-        raise BadRequest(f"the file itself is the original of {rejection}: mend a copy of it")
-    try:
-        with out.open("xb") as file:
-            file.write(original)
-    except FileExistsError as error:
-        raise BadRequest(f"--out {out} is there already; nothing was written") from error
-    return f"written: {out}; when it is mended: clinical-jepa quarantine replay {rejection} {out}"
-
-
-def replay(settings: Settings, start: str, mended: Path, *, mode: str) -> tuple[bool, str]:
-    """Ingests a mended original; drops the refusal where facts of it were read and none was refused. Whether that was so."""
-    rejection = _one(settings, start)
-    summary = road.ingest_summary(settings, [mended], mode=mode)
-    total, refused = summary["total"], sum(summary["reasons"].values()) + summary["again"]
-    if refused:
-        return False, f"{refused} part(s) were refused again; the refusal is kept. See: clinical-jepa quarantine list"
-    if not any(total[kind] for kind in _FACTS):
-        why = "its bytes were read before" if total["skipped"] else "no fact was in it"
-        return False, (
-            f"nothing was taken of {mended}: {why}; the refusal is kept. "
-            f"To forget it: clinical-jepa quarantine drop {rejection}"
-        )
-    compose.store(settings).drop_rejection(rejection)
-    return True, f"ingested {total['events']} events; the refusal is dropped"
-
-
-def drop(settings: Settings, start: str) -> str:
-    """Forgets one refusal."""
-    rejection = _one(settings, start)
-    compose.store(settings).drop_rejection(rejection)
-    return f"dropped {rejection}"
 
 
 def compact(settings: Settings) -> dict[str, int]:
