@@ -117,6 +117,9 @@ def timeline(
     step: Annotated[str, typer.Option(help="Bin width: 1m, 15m, 1h.")] = "1h",
     hours: Annotated[float, typer.Option(help="How far back from --as-of.")] = 24,
     as_of: Annotated[str | None, typer.Option(help="What was known then; default: everything.")] = None,
+    variables: Annotated[
+        str | None, typer.Option(help="Only these, by short name or code, with commas between, e.g. map,lactate.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .png instead of a table.")] = None,
     store: Store = None,
     config: Config = None,
@@ -124,15 +127,21 @@ def timeline(
 ) -> None:
     """What is known of one subject, in (start, end] bins. Never filled.
 
+    The table has as many variables as fit the terminal, each under its short name and unit, and names the others.
+
     Example: clinical-jepa timeline 000123 --step 1h --as-of 2026-01-06T08:00Z --store demo/store
     """
-    from clinical_jepa.wiring import inspect
+    from clinical_jepa.wiring import inspect, timeline_forms
 
     settings = options.settings(config, paths_store=store)
-    aligned = inspect.timeline(settings, subject, step=step, hours=hours, as_of=as_of)
+    chosen = [name.strip() for name in (variables or "").split(",") if name.strip()]
+    aligned = inspect.timeline(settings, subject, step=step, hours=hours, as_of=as_of, variables=chosen)
     if out is not None:
-        inspect.write_timeline(aligned, out)
+        timeline_forms.write(aligned, out)
         options.note(f"written: {out}")
         return
-    rows = inspect.timeline_rows(aligned)
-    options.show(rows, as_json=as_json, text=lambda: tables.text(rows))
+    options.show(
+        timeline_forms.values(aligned),
+        as_json=as_json,
+        text=lambda: timeline_forms.text(aligned, options.width()),
+    )

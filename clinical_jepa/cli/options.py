@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,3 +43,8 @@ def note(text: str) -> None:
 def on_a_terminal() -> bool:
     """Whether there is a person to ask."""
     return sys.stdin.isatty()
+
+
+def width() -> int | None:
+    """Columns of the terminal that is written to (or ``COLUMNS``); None where there is none, as in a pipe."""
+    return shutil.get_terminal_size((0, 0)).columns or None
