@@ -28,7 +28,9 @@ def _said(wanted: bool) -> None:
 
 @app.callback()
 def _program(
-    version: Annotated[bool, typer.Option("--version", callback=_said, is_eager=True, help="Say it and stop.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_said, is_eager=True, help="Say the version and stop.")
+    ] = False,
 ) -> None:
     """Clinical monitoring with a world model: waveforms, images and records in, calibrated alerts out."""
 

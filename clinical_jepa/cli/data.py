@@ -14,8 +14,8 @@ from clinical_jepa.wiring import tables
 
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write: OUT/ward is real files, OUT/truth lies apart.")],
-    subjects: Annotated[int, typer.Option(help="Subjects with waveforms, images and records.")] = 40,
-    hours: Annotated[int, typer.Option(help="Length of the ward's time.")] = 48,
+    subjects: Annotated[int, typer.Option(help="Subjects with signals, images, records.")] = 40,
+    hours: Annotated[int, typer.Option(help="How many hours of the ward.")] = 48,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
     records_only: Annotated[int, typer.Option(help="Further subjects with records alone.")] = 0,
     as_json: Json = False,
@@ -115,7 +115,7 @@ def subjects(
 def timeline(
     subject: Annotated[str, typer.Argument(help="Subject id, or the identifier its source gave.")],
     step: Annotated[str, typer.Option(help="Bin width: 1m, 15m, 1h.")] = "1h",
-    hours: Annotated[float, typer.Option(help="How far back from --as-of.")] = 24,
+    hours: Annotated[float, typer.Option(help="How many hours back from --as-of.")] = 24,
     as_of: Annotated[str | None, typer.Option(help="What was known then; default: everything.")] = None,
     variables: Annotated[
         str | None, typer.Option(help="Only these, by short name or code, with commas between, e.g. map,lactate.")
@@ -129,7 +129,7 @@ def timeline(
 
     The table has as many variables as fit the terminal, each under its short name and unit, and names the others.
 
-    Example: clinical-jepa timeline 000123 --step 1h --as-of 2026-01-06T08:00Z --store demo/store
+    Example: clinical-jepa timeline 070001 --step 1h --as-of 2026-01-06T08:00Z --store demo/store
     """
     from clinical_jepa.wiring import inspect, timeline_forms
 
