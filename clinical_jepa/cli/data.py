@@ -20,7 +20,7 @@ def simulate(
     records_only: Annotated[int, typer.Option(help="Further subjects with records alone.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """A ward whose truth is known, as real WFDB, DICOM and FHIR files.
+    """A ward whose truth is known, as WFDB, DICOM and FHIR files.
 
     Example: clinical-jepa simulate demo --subjects 40 --hours 48 --seed 7 --records-only 400
     """
