@@ -39,11 +39,11 @@ def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: com
         road.fit(settings, progress=progress)
     with beside() as begin:
         judged, monitored = begin(road.leaderboard, settings), begin(lead_in, settings)
-        with _step("backtest, evaluate beside it", tell) as progress:
+        with _step("backtest, evaluate", tell) as progress:
             history = ward.backtested(settings, progress=progress)
-        with _step("evaluate, what is left of it", tell) as progress:
+        with _step("evaluate, the rest", tell) as progress:
             board = judged(progress)
-        with _step("monitor up to the page's opening", tell) as progress:
+        with _step("monitor, the rest", tell) as progress:
             monitored(progress)
     with _timed("report", tell):
         report = write(settings, folder / "report.html", board=board, history=history, came=came)
