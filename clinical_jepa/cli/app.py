@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clinical_jepa.cli import beds, bench, data, export, fetch, guard, learn, live, pacs, receive, skew
+from clinical_jepa.cli import beds, bench, data, export, fetch, guard, learn, live, pacs, quarantine, receive, skew
 
 app = typer.Typer(
     name="clinical-jepa",
@@ -28,7 +28,9 @@ def _said(wanted: bool) -> None:
 
 @app.callback()
 def _program(
-    version: Annotated[bool, typer.Option("--version", callback=_said, is_eager=True, help="Say it and stop.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_said, is_eager=True, help="Say the version and stop.")
+    ] = False,
 ) -> None:
     """Clinical monitoring with a world model: waveforms, images and records in, calibrated alerts out."""
 
@@ -39,7 +41,7 @@ app.command()(data.ingest)
 app.add_typer(fetch.fetch, name="fetch")
 app.add_typer(fetch.data, name="data")
 app.add_typer(receive.receive, name="receive")
-app.add_typer(data.quarantine, name="quarantine")
+app.add_typer(quarantine.quarantine, name="quarantine")
 app.add_typer(pacs.pacs, name="pacs")
 app.command()(data.compact)
 app.command()(data.subjects)

@@ -26,7 +26,7 @@ def beds(
     """Who lies in which bed, and whose a device's stream is. Where several patients come into question none is named for
     certain (exit status 3).
 
-    Example: clinical-jepa beds --at 2026-01-06T08:00Z --devices devices.csv --store demo/store
+    Example: clinical-jepa beds --at 2026-01-06T08:00Z --store demo/store
     """
     from clinical_jepa.wiring import beds as wiring
 

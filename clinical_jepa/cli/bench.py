@@ -10,7 +10,7 @@ from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Json
 from clinical_jepa.wiring import tables
 
-bench = typer.Typer(help="Figures as ratios against peers in the same run.", no_args_is_help=True)
+bench = typer.Typer(help="What this costs, as ratios against peers in the same run.", no_args_is_help=True)
 
 
 @bench.callback()

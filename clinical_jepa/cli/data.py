@@ -1,4 +1,4 @@
-"""Verbs of the data: simulate, ingest, quarantine, subjects, timeline."""
+"""Verbs of the data: simulate, ingest, compact, subjects, timeline."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Config, Json, Store
 from clinical_jepa.wiring import tables
 
-quarantine = typer.Typer(help="What was refused, why, and its original bytes.", no_args_is_help=True)
-
 
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write: OUT/ward is real files, OUT/truth lies apart.")],
-    subjects: Annotated[int, typer.Option(help="Subjects with waveforms, images and records.")] = 40,
-    hours: Annotated[int, typer.Option(help="Length of the ward's time.")] = 48,
+    subjects: Annotated[int, typer.Option(help="Subjects with signals, images, records.")] = 40,
+    hours: Annotated[int, typer.Option(help="How many hours of the ward.")] = 48,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
     records_only: Annotated[int, typer.Option(help="Further subjects with records alone.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """A ward whose truth is known, as real WFDB, DICOM and FHIR files.
+    """A ward whose truth is known, as WFDB, DICOM and FHIR files.
 
     Example: clinical-jepa simulate demo --subjects 40 --hours 48 --seed 7 --records-only 400
     """
@@ -76,84 +74,6 @@ def ingest(
     raise typer.Exit(3 if summary["reasons"] or summary["again"] or summary["empty"] else 0)
 
 
-@quarantine.command("list")
-def quarantine_list(store: Store = None, config: Config = None, as_json: Json = False) -> None:
-    """Refusals by source and reason, then one line each (the newest 50).
-
-    Example: clinical-jepa quarantine list --store demo/store
-    """
-    from clinical_jepa.wiring import inspect
-
-    rows = inspect.quarantine(options.settings(config, paths_store=store))
-    counts = inspect.quarantine_counts(rows)
-    shown = rows[-50:]
-    more = f"\n\n{len(shown)} of {len(rows)} shown; all with --json" if len(shown) < len(rows) else ""
-    options.show(
-        {"counts": counts, "rows": rows},
-        as_json=as_json,
-        text=lambda: f"{tables.text(counts)}\n\n{tables.text(shown)}{more}",
-    )
-
-
-@quarantine.command("show")
-def quarantine_show(
-    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
-    out: Annotated[Path | None, typer.Option(help="A new file for the original's bytes, to be mended there.")] = None,
-    store: Store = None,
-    config: Config = None,
-) -> None:
-    """One refusal with its original (which may identify a patient).
-
-    Example: clinical-jepa quarantine show 3f2a --out mended.hl7 --store demo/store
-    """
-    from clinical_jepa.wiring import inspect
-
-    settings = options.settings(config, paths_store=store)
-    print(
-        inspect.rejection_text(settings, rejection) if out is None else inspect.write_original(settings, rejection, out)
-    )
-
-
-@quarantine.command("replay")
-def quarantine_replay(
-    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
-    mended: Annotated[Path, typer.Argument(help="File or folder with the mended original.")],
-    store: Store = None,
-    as_: options.Mode = "history",
-    namespace: options.Namespace = None,
-    zone: options.Zone = None,
-    clock: options.Clock = None,
-    config: Config = None,
-) -> None:
-    """Ingest a mended original. It is read as its source was: give the same namespace and zone as to ingest.
-
-    The refusal is dropped when facts were read and nothing was refused again; otherwise it stays (exit status 3).
-
-    Example: clinical-jepa quarantine replay 3f2a mended/ --store demo/store
-    """
-    from clinical_jepa.wiring import inspect
-
-    settings = options.settings(config, paths_store=store, site_namespace=namespace, site_zone=zone, ward_clock=clock)
-    accepted, said = inspect.replay(settings, rejection, mended, mode=as_)
-    print(said)
-    raise typer.Exit(0 if accepted else 3)
-
-
-@quarantine.command("drop")
-def quarantine_drop(
-    rejection: Annotated[str, typer.Argument(help="Id from list, or its start.")],
-    store: Store = None,
-    config: Config = None,
-) -> None:
-    """Forget one refusal and its original.
-
-    Example: clinical-jepa quarantine drop 3f2a --store demo/store
-    """
-    from clinical_jepa.wiring import inspect
-
-    print(inspect.drop(options.settings(config, paths_store=store), rejection))
-
-
 def compact(store: Store = None, config: Config = None, as_json: Json = False) -> None:
     """Merges the store's files and lays its rows by subject. Questions about few people then read little.
 
@@ -195,8 +115,11 @@ def subjects(
 def timeline(
     subject: Annotated[str, typer.Argument(help="Subject id, or the identifier its source gave.")],
     step: Annotated[str, typer.Option(help="Bin width: 1m, 15m, 1h.")] = "1h",
-    hours: Annotated[float, typer.Option(help="How far back from --as-of.")] = 24,
+    hours: Annotated[float, typer.Option(help="How many hours back from --as-of.")] = 24,
     as_of: Annotated[str | None, typer.Option(help="What was known then; default: everything.")] = None,
+    variables: Annotated[
+        str | None, typer.Option(help="Only these, by short name or code, with commas between, e.g. map,lactate.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .png instead of a table.")] = None,
     store: Store = None,
     config: Config = None,
@@ -204,15 +127,21 @@ def timeline(
 ) -> None:
     """What is known of one subject, in (start, end] bins. Never filled.
 
-    Example: clinical-jepa timeline 000123 --step 1h --as-of 2026-01-06T08:00Z --store demo/store
+    The table has as many variables as fit the terminal, each under its short name and unit, and names the others.
+
+    Example: clinical-jepa timeline 070001 --step 1h --as-of 2026-01-06T08:00Z --store demo/store
     """
-    from clinical_jepa.wiring import inspect
+    from clinical_jepa.wiring import inspect, timeline_forms
 
     settings = options.settings(config, paths_store=store)
-    aligned = inspect.timeline(settings, subject, step=step, hours=hours, as_of=as_of)
+    chosen = [name.strip() for name in (variables or "").split(",") if name.strip()]
+    aligned = inspect.timeline(settings, subject, step=step, hours=hours, as_of=as_of, variables=chosen)
     if out is not None:
-        inspect.write_timeline(aligned, out)
+        timeline_forms.write(aligned, out)
         options.note(f"written: {out}")
         return
-    rows = inspect.timeline_rows(aligned)
-    options.show(rows, as_json=as_json, text=lambda: tables.text(rows))
+    options.show(
+        timeline_forms.values(aligned),
+        as_json=as_json,
+        text=lambda: timeline_forms.text(aligned, options.width()),
+    )

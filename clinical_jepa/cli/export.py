@@ -62,7 +62,7 @@ def check_tables(
 ) -> None:
     """What becomes of every line of every table. Nothing is stored; a line that is missing is a failure.
 
-    Example: clinical-jepa check tables data/mimic4_demo
+    Example: clinical-jepa check tables data/mimic3-demo
     """
     from clinical_jepa.wiring import datasets
 

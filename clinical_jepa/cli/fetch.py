@@ -11,7 +11,7 @@ from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Config, Json
 
 fetch = typer.Typer(help="From FHIR servers into a spool folder, which ingest reads.", no_args_is_help=True)
-data = typer.Typer(help="Open data sets.", no_args_is_help=True)
+data = typer.Typer(help="Open data sets: which there are, and their files.", no_args_is_help=True)
 
 Base = Annotated[str, typer.Argument(help="Base address of the FHIR server, at or below one of fetch.bases.")]
 Spool = Annotated[Path, typer.Option("--spool", help="Folder that the files go to, in one of their own per server.")]
@@ -21,7 +21,7 @@ Full = Annotated[bool, typer.Option("--full", help="Everything, not only what ch
 @fetch.command("fhir")
 def fhir(
     base: Base,
-    types: Annotated[str, typer.Option(help="Resource types, with commas between; default: all that are read.")] = "",
+    types: Annotated[str, typer.Option(help="Resource types, with commas between; default: all we read.")] = "",
     spool: Spool = Path("spool"),
     full: Full = False,
     accept_deletions: Annotated[

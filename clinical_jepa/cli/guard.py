@@ -11,15 +11,17 @@ from clinical_jepa.cli import options
 from clinical_jepa.cli.options import Config, Json, Model, Store
 from clinical_jepa.wiring import tables
 
-check = typer.Typer(help="The guards as commands. Exit status 1 where one fails.", no_args_is_help=True)
-config = typer.Typer(help="The effective configuration.", no_args_is_help=True)
+check = typer.Typer(
+    help="Guards: leakage, replay, crashes, clocks, data sets. Exit status 1 where one fails.", no_args_is_help=True
+)
+config = typer.Typer(help="Which settings are in force, and where each came from.", no_args_is_help=True)
 
 
 def demo(
     folder: Annotated[Path, typer.Option("--dir", help="Where to put everything.")] = Path("demo"),
-    subjects: Annotated[int, typer.Option(help="Simulated subjects with signals and images.")] = 40,
-    records_only: Annotated[int, typer.Option(help="Further ones with records alone.")] = 400,
-    seed: Annotated[int, typer.Option(help="Of the simulated ward.")] = 7,
+    subjects: Annotated[int, typer.Option(help="Subjects with signals and images.")] = 40,
+    records_only: Annotated[int, typer.Option(help="Further subjects with records alone.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated ward.")] = 7,
 ) -> None:
     """The whole road on a simulated ward. Files, store, model, alerts, a table and a report.
 
@@ -39,8 +41,8 @@ def _checked(passed: bool, lines: list[str]) -> None:
 @check.command("leakage")
 def check_leakage(
     subjects: Annotated[int, typer.Option(help="Simulated subjects.")] = 40,
-    cuts: Annotated[int, typer.Option(help="Cut times.")] = 25,
-    seed: Annotated[int, typer.Option(help="Of ward and scrambling.")] = 7,
+    cuts: Annotated[int, typer.Option(help="How many cuts are tried.")] = 25,
+    seed: Annotated[int, typer.Option(help="Seed of ward and scrambling.")] = 7,
 ) -> None:
     """Scramble what comes after a cut: no output may change. Seeded mistakes must be caught.
 
@@ -55,7 +57,7 @@ def check_leakage(
 def check_replay(
     subjects: Annotated[int, typer.Option(help="Simulated subjects.")] = 6,
     ticks: Annotated[int, typer.Option(help="Ticks, each in a fresh process.")] = 12,
-    seed: Annotated[int, typer.Option(help="Of ward and shuffling.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of ward and shuffling.")] = 7,
 ) -> None:
     """Live ticks are byte-identical to the backtest. Fresh processes, shuffled arrivals, a correction after an alert.
 
@@ -69,7 +71,7 @@ def check_replay(
 @check.command("crash")
 def check_crash(
     kills: Annotated[int, typer.Option(help="How often a process is killed with SIGKILL.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of the moments.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 7,
 ) -> None:
     """Kill tick and relay, run them again. Nothing is lost, nothing doubled; a planted bug is caught.
 
@@ -91,7 +93,7 @@ def check_agreement(
 ) -> None:
     """Whether chart and monitor say the same heart rate. At the same minute, within 5 bpm; none matched is a failure too.
 
-    Example: clinical-jepa check agreement 10013 10061 --store mimic/store --out agreement.png
+    Example: clinical-jepa check agreement 070001 070002 --store demo/store --out agreement.png
     """
     from clinical_jepa.wiring import guards
 
@@ -100,8 +102,8 @@ def check_agreement(
 
 @check.command("schedule")
 def check_schedule(
-    file: Annotated[Path, typer.Option("--file", help="The deployments.")] = Path("prefect.yaml"),
-    grace: Annotated[str, typer.Option(help="How late a run may begin, and how long it may take.")] = "10m",
+    file: Annotated[Path, typer.Option("--file", help="File of the deployments.")] = Path("prefect.yaml"),
+    grace: Annotated[str, typer.Option(help="How late a run may begin, and how long take.")] = "10m",
     as_json: Json = False,
 ) -> None:
     """Whether every scheduled run appeared. Asks the stores, not the scheduler; run it from cron or a systemd timer.

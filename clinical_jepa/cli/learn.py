@@ -16,7 +16,7 @@ def pretrain(
     store: Store = None,
     out: Annotated[str | None, typer.Option("--out", help="Model folder to write (default: model).")] = None,
     steps: Annotated[int, typer.Option(help="Training steps; 0 takes the default of the size.")] = 0,
-    seed: Annotated[int, typer.Option(help="Initial weights and sampling.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of initial weights and sampling.")] = 0,
     latent_weight: Annotated[
         float | None, typer.Option(help="Weight of the latent objective; 0 leaves it out.")
     ] = None,
@@ -36,7 +36,7 @@ def pretrain(
 
 
 def fit(
-    task: Annotated[str, typer.Argument(help="Task name or YAML file.")] = "deterioration-8h",
+    task: Annotated[str, typer.Argument(help="Name of a task, or its YAML file.")] = "deterioration-8h",
     model: Model = None,
     store: Store = None,
     config: Config = None,

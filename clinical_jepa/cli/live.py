@@ -38,7 +38,9 @@ def tick(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """One monitoring step. At the ward clock's last whole cadence; idempotent; exit status 3 where somebody got no forecast.
+    """One monitoring step: forecasts and alerts. At the ward clock's last whole cadence; idempotent.
+
+    Exit status 3: somebody got no forecast.
 
     Example: clinical-jepa tick --store demo/store --model demo/model --clock 2026-01-06T08:00Z
     """
@@ -56,7 +58,7 @@ def watch(
     ticks: Annotated[int, typer.Option(help="Stop after so many ticks; 0 runs on.")] = 0,
     config: Config = None,
 ) -> None:
-    """The live loop. A tick at every cadence, missed ones caught up, a heartbeat for the page.
+    """The live loop: tick after tick. A tick at every cadence, missed ones caught up, a heartbeat for the page.
 
     Example: clinical-jepa watch --store demo/store --model demo/model --clock 2026-01-06T08:00Zx60
     """
@@ -70,10 +72,11 @@ def relay(
     store: Store = None,
     webhook: Annotated[str | None, typer.Option(help="Address to post to; default: a file in the store.")] = None,
     clock: Clock = None,
-    once: Annotated[bool, typer.Option(help="Deliver what is due and stop.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Deliver what is due and stop.")] = False,
     config: Config = None,
 ) -> None:
-    """The delivery worker. What ticks committed reaches its receiver, at least once, each key counted once there.
+    """The delivery worker: alerts to their receiver. What ticks committed arrives at least once,
+    and each key is counted once there.
 
     Example: clinical-jepa relay --store demo/store --webhook http://127.0.0.1:9000/alerts
     """
@@ -96,7 +99,7 @@ def serve(
     ] = False,
     config: Config = None,
 ) -> None:
-    """The ward page. With --live the whole ward: loop, delivery and page as three processes.
+    """The ward page, for a browser. With --live the whole ward: loop, delivery and page as three processes.
 
     Example: clinical-jepa serve --live --store demo/store --model demo/model --clock 2026-01-06T08:00Zx60
     """

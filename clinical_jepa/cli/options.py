@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,3 +38,13 @@ def show(value: Any, *, as_json: bool, text: Callable[[], str]) -> None:
 def note(text: str) -> None:
     """A line for a person, on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def on_a_terminal() -> bool:
+    """Whether there is a person to ask."""
+    return sys.stdin.isatty()
+
+
+def width() -> int | None:
+    """Columns of the terminal that is written to (or ``COLUMNS``); None where there is none, as in a pipe."""
+    return shutil.get_terminal_size((0, 0)).columns or None

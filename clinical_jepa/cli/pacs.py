@@ -13,7 +13,7 @@ from clinical_jepa.wiring import tables
 
 pacs = typer.Typer(help="Images of a PACS into a spool folder, which ingest reads.", no_args_is_help=True)
 
-Spool = Annotated[Path, typer.Option("--spool", help="Folder for what comes; ingest reads it there.")]
+Spool = Annotated[Path, typer.Option("--spool", help="Folder for what comes, for ingest.")]
 
 
 @pacs.command("fetch")

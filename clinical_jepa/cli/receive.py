@@ -13,7 +13,7 @@ from clinical_jepa.wiring import tables
 
 receive = typer.Typer(help="Listen for what is sent to us. It lands durable in a spool folder.", no_args_is_help=True)
 
-Spool = Annotated[Path, typer.Option("--spool", help="Folder for what comes; ingest reads it there.")]
+Spool = Annotated[Path, typer.Option("--spool", help="Folder for what comes, for ingest.")]
 
 
 @receive.callback()

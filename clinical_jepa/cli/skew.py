@@ -8,25 +8,26 @@ from typing import Annotated
 import typer
 
 from clinical_jepa.cli import options
-from clinical_jepa.cli.options import Config, Store
+from clinical_jepa.cli.options import Config
 
 
 def check_skew(
     subjects: Annotated[
         list[str] | None, typer.Argument(help="Subject ids, or the identifiers their source gave; none: all.")
     ] = None,
-    store: Store = None,
-    cases: Annotated[int, typer.Option(help="Simulated cases, where no store is given.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the simulated cases.")] = 7,
+    store: Annotated[str | None, typer.Option("--store", help="Store folder.")] = None,
+    cases: Annotated[int, typer.Option(help="How many simulated cases.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated cases.")] = 7,
     write: Annotated[
         Path | None,
-        typer.Option(help="Add the certain offsets to this table, for site.clock_offsets; no other ever is."),
+        typer.Option(help="Add the offsets that are certain to this table, which site.clock_offsets names."),
     ] = None,
     config: Config = None,
 ) -> None:
-    """How far chart and monitor clocks stand apart, by heart rate. Without --store, on simulated offsets.
+    """How far chart and monitor clocks stand apart, by heart rate. With none of --store, subjects and
+    --write: of simulated cases, whose offsets are known.
 
-    Example: clinical-jepa check skew 10013 10061 --store mimic/store --write clock_offsets.csv
+    Example: clinical-jepa check skew 070001 070002 --store demo/store --write clock_offsets.csv
     """
     from clinical_jepa.wiring import skew
 

@@ -13,7 +13,7 @@ of up to ``HELD_ROWS`` rows is held in memory by whoever reads it; of a larger o
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,10 +134,10 @@ class Store:
             self._manifest = writing.compact(self.path, manifests.read(self.path))
             writing.clean(self.path, self._manifest)
 
-    def drop_rejection(self, rejection_id: str) -> None:
-        """Forgets one refusal; ``BadRequest`` where there is none of this id."""
+    def drop_rejections(self, ids: Collection[str]) -> None:
+        """Forgets these refusals in one commit; ``BadRequest``, and none is forgotten, where there is none of an id."""
         with self._guard, writer_lock(self.path):
-            self._manifest = quarantine.dropped(self.path, manifests.read(self.path), rejection_id)
+            self._manifest = quarantine.dropped(self.path, manifests.read(self.path), ids)
 
     # Reading
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,15 +51,17 @@ def one(table: pa.Table, rejection_id: str) -> dict[str, Any]:
     return dict(found[0])
 
 
-def dropped(root: Path, manifest: Manifest, rejection_id: str) -> Manifest:
-    """The manifest after one refusal was forgotten, published. Under the writer's lock."""
+def dropped(root: Path, manifest: Manifest, ids: Collection[str]) -> Manifest:
+    """The manifest after these refusals were forgotten, published; all of them or none. Under the writer's lock."""
+    known = rows(root, manifest)
+    for rejection_id in ids:
+        one(known, rejection_id)
     table = read_kind(root, manifest, "quarantine")
-    kept = table.filter(pc.not_equal(table["rejection_id"], rejection_id))
-    if rejection_id in rows(root, manifest)["rejection_id"].to_pylist() and kept.num_rows == table.num_rows:
+    if set(ids) - set(table["rejection_id"].to_pylist()):
         raise BadRequest(
             "a link that closes a circle stays listed until its source corrects it: it is no refused record"
         )
-    one(table, rejection_id)
+    kept = table.filter(pc.invert(pc.is_in(table["rejection_id"], pa.array(ids, pa.string()))))
     number = manifest.commit + 1
     rest = tuple(segment for segment in manifest.segments if segment.kind != "quarantine")
     mine = (write_segment(root, "quarantine", f"{number:08d}", kept),) if kept.num_rows else ()

@@ -6,14 +6,13 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from clinical_jepa.records.instant import HOUR, iso
 from clinical_jepa.wiring import compose, delivery, road, tables, ward
+from clinical_jepa.wiring.beside import beside
 from clinical_jepa.wiring.report import write
 from clinical_jepa.wiring.settings import Settings
 
@@ -30,28 +29,29 @@ def demo(folder: Path, *, subjects: int, records_only: int, seed: int, tell: com
 
     folder.mkdir(parents=True, exist_ok=True)
     settings = configured(folder)
-    with _timed("simulate", tell):
-        _ward(folder, subjects, records_only, seed)
-    with _timed("ingest", tell):
-        came = road.ingest_summary(settings, [folder / "ward"], mode="history")
-    with _timed("pretrain", tell), road.progress("pretrain") as progress:
+    with _step("simulate", tell) as progress:
+        _ward(folder, subjects, records_only, seed, progress)
+    with _step("ingest", tell) as progress:
+        came = road.ingest_summary(settings, [folder / "ward"], mode="history", progress=progress)
+    with _step("pretrain", tell) as progress:
         trained = road.pretrain(settings, steps=STEPS, progress=progress)
-    with _timed("fit", tell):
-        road.fit(settings)
-    with _timed("evaluate, backtest, monitor", tell), _second_core() as beside:
-        judged = beside.submit(road.leaderboard, settings)
-        monitored = beside.submit(lead_in, settings)
-        with road.progress("backtest") as progress:
+    with _step("fit", tell) as progress:
+        road.fit(settings, progress=progress)
+    with beside() as begin:
+        judged, monitored = begin(road.leaderboard, settings), begin(lead_in, settings)
+        with _step("backtest, evaluate", tell) as progress:
             history = ward.backtested(settings, progress=progress)
-        board = judged.result()
-        monitored.result()
+        with _step("evaluate, the rest", tell) as progress:
+            board = judged(progress)
+        with _step("monitor, the rest", tell) as progress:
+            monitored(progress)
     with _timed("report", tell):
         report = write(settings, folder / "report.html", board=board, history=history, came=came)
     table = road.kept(settings, board)
     return "\n\n".join([*_tables(came, trained, table, summary(history.held_out)), _closing(folder, report)])
 
 
-def _ward(folder: Path, subjects: int, records_only: int, seed: int) -> None:
+def _ward(folder: Path, subjects: int, records_only: int, seed: int, progress: road.Progress) -> None:
     """The simulated ward: a complete one is used again, anything else makes way with what was built on it."""
     done, wanted = folder / "simulated.json", [subjects, records_only, seed]
     if done.is_file() and json.loads(done.read_text(encoding="utf-8")) == wanted:
@@ -59,7 +59,7 @@ def _ward(folder: Path, subjects: int, records_only: int, seed: int) -> None:
     done.unlink(missing_ok=True)
     for part in ("ward", "truth", "store", "model"):
         shutil.rmtree(folder / part, ignore_errors=True)
-    road.simulate(folder, subjects=subjects, hours=HOURS, seed=seed, records_only=records_only)
+    road.simulate(folder, subjects=subjects, hours=HOURS, seed=seed, records_only=records_only, progress=progress)
     done.write_text(json.dumps(wanted), encoding="utf-8")
 
 
@@ -79,24 +79,21 @@ def _opening() -> int:
     return compose.instant("2026-01-05T08:00Z") + OPENS_AFTER
 
 
-def lead_in(settings: Settings) -> None:
+def lead_in(settings: Settings, progress: road.Progress) -> None:
     """Ticks on the ledger on disk up to the page's opening, as the live loop would have done them, and their delivery."""
     from clinical_jepa.alerts import worker
     from clinical_jepa.monitor.tick import tick
 
     system, opens = compose.ward(settings), _opening()
-    for now in range(opens - LEAD_IN, opens + 1, system.policy.task.cadence):
+    instants = range(opens - LEAD_IN, opens + 1, system.policy.task.cadence)
+    for number, now in enumerate(instants, start=1):
         tick(system, now)
         worker.relay(system.ledger, delivery.channel(settings), clock=_at(now))
+        progress(number, len(instants))
 
 
 def _at(now: int) -> Callable[[], int]:
     return lambda: now
-
-
-def _second_core() -> ProcessPoolExecutor:
-    """A process beside this one: serving keeps to one thread, so that two things at once fill two cores."""
-    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
 
 
 @contextmanager
@@ -105,6 +102,13 @@ def _timed(what: str, tell: compose.Tell) -> Iterator[None]:
     tell(f"{what} …")
     yield
     tell(f"{what}: {time.monotonic() - begun:.0f} s")
+
+
+@contextmanager
+def _step(what: str, tell: compose.Tell) -> Iterator[road.Progress]:
+    """A line when it begins and one when it is done; between them, on a terminal, how far it is."""
+    with _timed(what, tell), road.progress(what) as progress:
+        yield progress
 
 
 def _tables(came: dict[str, Any], trained: dict[str, Any], board: dict[str, Any], burden: dict[str, Any]) -> list[str]:

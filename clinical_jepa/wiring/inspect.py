@@ -1,98 +1,17 @@
-"""What is in the store, for a person: quarantine, subjects, aligned timelines. Reads only, but for replay and drop."""
+"""What is in the store, for a person: its files, subjects, aligned timelines."""
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import END, HOUR, from_us, iso
-from clinical_jepa.wiring import compose, road
-from clinical_jepa.wiring.advice import TO_DO
+from clinical_jepa.records.instant import END, HOUR
+from clinical_jepa.wiring import compose
 from clinical_jepa.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from clinical_jepa.records.views import Window
-
-_PANELS = 12  # of a picture that a page can hold
-_FACTS = ("events", "signals", "images", "duplicates", "withdrawn", "linked")
-
-
-def quarantine(settings: Settings) -> list[dict[str, Any]]:
-    """One row a refusal, oldest first; without originals."""
-    table = compose.store(settings).rejections().drop_columns(["original"]).sort_by("received_time")
-    return [row | {"received_time": row["received_time"].isoformat()} for row in table.to_pylist()]
-
-
-def quarantine_counts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """How many by source and reason."""
-    counts = Counter((row["source"], row["reason"]) for row in rows)
-    return [
-        {"source": source, "reason": reason, "count": n, "what to do": TO_DO[reason]}
-        for (source, reason), n in sorted(counts.items())
-    ]
-
-
-def _one(settings: Settings, start: str) -> str:
-    matches = [row["rejection_id"] for row in quarantine(settings) if row["rejection_id"].startswith(start)]
-    if len(matches) != 1:
-        what = "no refusal" if not matches else f"{len(matches)} refusals"
-        raise BadRequest(f"{what} with an id that starts with {start!r}; see: clinical-jepa quarantine list")
-    return str(matches[0])
-
-
-def rejection_text(settings: Settings, start: str) -> str:
-    """Where, why, and the original as text (bytes that are not text are shown escaped)."""
-    row = compose.store(settings).rejection(_one(settings, start))
-    head = "\n".join(f"{key}: {row[key]}" for key in ("rejection_id", "source", "file", "record", "reason", "message"))
-    head += f"\nwhat to do: {TO_DO[row['reason']]}"
-    original = row["original"]
-    body = "(the file itself is the original)" if original is None else original.decode("utf-8", "backslashreplace")
-    body = body.replace("\r\n", "\n").replace(
-        "\r", "\n"
-    )  # HL7 v2 ends its segments so: a terminal would write over them
-    return f"{head}\n\n{body}"
-
-
-def write_original(settings: Settings, start: str, out: Path) -> str:
-    """Writes a refusal's bytes to a file that is not there yet; says how to go on."""
-    rejection = _one(settings, start)
-    original = compose.store(settings).rejection(rejection)["original"]
-    if original is None:
-        raise BadRequest(f"the file itself is the original of {rejection}: mend a copy of it")
-    try:
-        with out.open("xb") as file:
-            file.write(original)
-    except FileExistsError as error:
-        raise BadRequest(f"--out {out} is there already; nothing was written") from error
-    return f"written: {out}; when it is mended: clinical-jepa quarantine replay {rejection} {out}"
-
-
-def replay(settings: Settings, start: str, mended: Path, *, mode: str) -> tuple[bool, str]:
-    """Ingests a mended original; drops the refusal where facts of it were read and none was refused. Whether that was so."""
-    rejection = _one(settings, start)
-    summary = road.ingest_summary(settings, [mended], mode=mode)
-    total, refused = summary["total"], sum(summary["reasons"].values()) + summary["again"]
-    if refused:
-        return False, f"{refused} part(s) were refused again; the refusal is kept. See: clinical-jepa quarantine list"
-    if not any(total[kind] for kind in _FACTS):
-        why = "its bytes were read before" if total["skipped"] else "no fact was in it"
-        return False, (
-            f"nothing was taken of {mended}: {why}; the refusal is kept. "
-            f"To forget it: clinical-jepa quarantine drop {rejection}"
-        )
-    compose.store(settings).drop_rejection(rejection)
-    return True, f"ingested {total['events']} events; the refusal is dropped"
-
-
-def drop(settings: Settings, start: str) -> str:
-    """Forgets one refusal."""
-    rejection = _one(settings, start)
-    compose.store(settings).drop_rejection(rejection)
-    return f"dropped {rejection}"
 
 
 def compact(settings: Settings) -> dict[str, int]:
@@ -115,12 +34,16 @@ def _text(value: Any) -> Any:
     return value.isoformat(sep=" ", timespec="minutes") if hasattr(value, "isoformat") else value
 
 
-def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of: str | None) -> Window:
-    """The aligned window of a subject that ends at ``as_of`` (default: the last minute anything is known of)."""
+def timeline(
+    settings: Settings, subject: str, *, step: str, hours: float, as_of: str | None, variables: Sequence[str] = ()
+) -> Window:
+    """The aligned window of a subject that ends at ``as_of`` (default: the last minute anything is known of).
+
+    ``variables`` are short names or codes, in the order of the columns; none: all that are known of the subject.
+    """
     from clinical_jepa.forecast.tasks import parse_duration
     from clinical_jepa.records.instant import ceil_minute
     from clinical_jepa.timeline.windows import window
-    from clinical_jepa.vocabulary.codes import by_code
 
     store = compose.store(settings)
     subject_id = store.identify(subject)
@@ -128,10 +51,6 @@ def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of
     if not arrivals.events.num_rows and not arrivals.signals.num_rows:
         raise BadRequest("nothing was known of this subject then; leave out --as-of, or give a later one")
     end = compose.instant(as_of) if as_of else ceil_minute(_last(arrivals))
-    found = set(arrivals.events.filter(_numeric(arrivals.events))["code"].to_pylist())
-    codes = sorted(
-        found, key=lambda code: (by_code()[code].id if code in by_code() else END, code)
-    )  # vital signs first
     if hours <= 0:
         raise BadRequest(f"--hours {hours:g}: a length above 0 is meant, like 24")
     start = end - int(hours * HOUR)
@@ -143,9 +62,25 @@ def timeline(settings: Settings, subject: str, *, step: str, hours: float, as_of
         as_of=end,
         start=start,
         step=width,
-        codes=codes,
+        codes=_chosen(arrivals, variables),
         load=store.samples,
     )
+
+
+def _chosen(arrivals: Any, variables: Sequence[str]) -> list[str]:
+    """The codes of these variables; ``BadRequest`` for one of which nothing is known. By default all, vital signs first."""
+    from clinical_jepa.vocabulary.codes import by_code
+    from clinical_jepa.wiring.timeline_forms import name_of
+
+    known = by_code()
+    found = set(arrivals.events.filter(_numeric(arrivals.events))["code"].to_pylist())
+    every = sorted(found, key=lambda code: (known[code].id if code in known else END, code))
+    by_name = {name_of(code): code for code in every} | {code: code for code in every}
+    for name in variables:
+        if name not in by_name:
+            there = ", ".join(map(name_of, every)) or "no number"
+            raise BadRequest(f"--variables: of {name!r} nothing is known of this subject then; there is: {there}")
+    return list(dict.fromkeys(by_name[name] for name in variables)) or every
 
 
 def _numeric(table: Any) -> Any:
@@ -160,71 +95,3 @@ def _last(arrivals: Any) -> int:
 
     tables = (arrivals.events, arrivals.signals, arrivals.images)
     return int(max(pc.max(table["available_time"].cast(pa.int64())).as_py() for table in tables if table.num_rows))
-
-
-def timeline_rows(aligned: Window) -> list[dict[str, Any]]:
-    """One row a bin that holds anything; empty cells were not observed."""
-    from clinical_jepa.vocabulary.codes import by_code
-
-    names = [by_code()[code].name if code in by_code() else code for code in aligned.codes]
-    rows = []
-    for index, end in enumerate(aligned.edges[1:]):
-        if aligned.observed[index].any():
-            values: list[str | None] = [
-                f"{value:g}" if seen else None
-                for value, seen in zip(aligned.values[index], aligned.observed[index], strict=True)
-            ]
-            rows.append({"until": iso(int(end)), **dict(zip(names, values, strict=True))})
-    return rows
-
-
-def write_timeline(aligned: Window, out: Path) -> None:
-    """The window as .parquet (with ages), .csv or .png; ``BadRequest`` for another ending."""
-    if out.suffix == ".png":
-        _plot(aligned, out)
-        return
-    import polars as pl
-
-    ends = [from_us(int(end)).replace(tzinfo=None) for end in aligned.edges[1:]]
-    columns: dict[str, Any] = {"until": ends}
-    for index, code in enumerate(aligned.codes):
-        columns[code] = np.where(aligned.observed[:, index], aligned.values[:, index], np.nan)
-        columns[f"{code} age_us"] = aligned.age[:, index]
-    frame = pl.DataFrame(columns, nan_to_null=True)
-    match out.suffix:
-        case ".parquet":
-            frame.write_parquet(out)
-        case ".csv":
-            frame.write_csv(out)
-        case other:
-            raise BadRequest(f"--out {out}: {other or 'no ending'} is not one of .parquet, .csv, .png")
-
-
-def _plot(aligned: Window, out: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    from clinical_jepa.vocabulary.codes import by_code
-
-    seen_at_all = [index for index in range(len(aligned.codes)) if aligned.observed[:, index].any()]
-    shown = seen_at_all[:_PANELS]
-    figure, axes = plt.subplots(len(shown), 1, figsize=(10, 1.2 * len(shown) + 1), sharex=True, squeeze=False)
-    ends = [from_us(int(end)) for end in aligned.edges[1:]]
-    for axis, index in zip(axes[:, 0], shown, strict=True):
-        seen = aligned.observed[:, index]
-        code = by_code().get(aligned.codes[index])
-        axis.plot(
-            [end for end, here in zip(ends, seen, strict=True) if here], aligned.values[seen, index], "o-", ms=3, lw=1
-        )
-        label = f"{code.label}\n{code.unit or ''}" if code else aligned.codes[index]
-        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
-        axis.grid(alpha=0.3)
-    of = "" if len(shown) == len(seen_at_all) else f"; {len(shown)} of {len(seen_at_all)} variables, the table has all"
-    figure.suptitle(f"known at {iso(aligned.as_of)}; bins (start, end], nothing filled{of}", fontsize=9)
-    axes[0, 0].set_xlim(from_us(int(aligned.edges[0])), from_us(int(aligned.edges[-1])))
-    figure.autofmt_xdate()
-    figure.tight_layout()
-    figure.savefig(out, dpi=120)
-    plt.close(figure)

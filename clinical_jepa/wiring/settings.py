@@ -68,6 +68,10 @@ class Pacs:
     ca_file: str = ""  # certificates of the site's own authority
     title: str = "CLINICALJEPA"  # our AE title
     callers: str = ""  # AE titles that may send to us, with commas between; empty: any, on the loopback only
+    certificate: str = ""  # PEM file of our port's certificate and key: it then speaks TLS, and nothing else
+    callers_ca_file: str = (
+        ""  # certificates of the authority by which callers must prove themselves; empty: they need not
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,12 +35,19 @@ def listening(folder: Path, **options: Any) -> Iterator[int]:
 
 @contextmanager
 def joined(
-    port: int, *, called: str = "CLINICALJEPA", calling: str = "MODALITY", syntax: str = ExplicitVRLittleEndian
+    port: int,
+    *,
+    called: str = "CLINICALJEPA",
+    calling: str = "MODALITY",
+    syntax: str = ExplicitVRLittleEndian,
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[Any]:
     entity = AE(ae_title=calling)
+    entity.connection_timeout = 10
     entity.add_requested_context(Verification)
     entity.add_requested_context(ComputedRadiographyImageStorage, syntax)
-    association = entity.associate("127.0.0.1", port, ae_title=called)
+    over = None if context is None else (context, "127.0.0.1")
+    association = entity.associate("127.0.0.1", port, ae_title=called, tls_args=over)
     try:
         yield association
     finally:

@@ -1,8 +1,9 @@
-"""Lines that are not read on the way: MLLP over TLS, and a PACS whose certificate is of the site's own authority."""
+"""Lines that are not read on the way: MLLP and C-STORE over TLS, and a PACS whose certificate is of the site's own authority."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
@@ -12,11 +13,15 @@ import requests
 from clinical_jepa.intake import tls
 from clinical_jepa.intake.pacs_session import PacsSession
 from clinical_jepa.records.errors import BadRequest
+from clinical_jepa.wiring.pacs import receiver_config
 from clinical_jepa.wiring.receive import mllp_config
 from clinical_jepa.wiring.settings import load
 from tests.intake.certificates import authority
 from tests.intake.fake_pacs import FakePacs, serving
 from tests.intake.lines import HOST, frame, heart_rate, kept, listening
+from tests.intake.test_dicom_receive import files, joined
+from tests.intake.test_dicom_receive import instance as image
+from tests.intake.test_dicom_receive import listening as receiving
 from tests.intake.test_dicomweb import instance
 
 
@@ -108,3 +113,32 @@ def test_a_pacs_of_the_sites_own_authority_is_believed_and_no_other(tmp_path: Pa
                 PacsSession((server.base,), ca_file=other).get(url)
     with pytest.raises(BadRequest, match=r"pacs\.ca_file"):
         PacsSession((server.base,), ca_file=str(tmp_path / "none"))
+
+
+@pytest.mark.fault(
+    source="dicom-receive", fault="a caller without a certificate", ends="no association, nothing is kept"
+)
+def test_instances_over_tls_are_taken_of_those_who_prove_themselves(tmp_path: Path) -> None:
+    home = authority(tmp_path)
+    own, known = home.certify("port"), home.certify("modality")
+    stranger = authority(tmp_path, "elsewhere").certify("stranger")
+    context = tls.listening(str(own), str(home.file))
+    with receiving(tmp_path / "spool", tls=context) as port, socket.create_connection((HOST, port)):  # one is silent
+        for refused in (client(home.file), client(home.file, stranger), None):
+            with joined(port, context=refused) as line:
+                assert not line.is_established
+        with joined(port, context=client(home.file, known)) as line:
+            assert line.send_c_store(image("1.2.3")).Status == 0x0000
+    (path,) = files(tmp_path / "spool")
+    assert path.name == "1.2.3.dcm"
+
+
+def test_the_site_says_with_what_instances_are_received(tmp_path: Path) -> None:
+    own = str(authority(tmp_path).certify("port"))
+    said = load({"CLINICAL_JEPA_PACS_CERTIFICATE": own, "CLINICAL_JEPA_PACS_CALLERS_CA_FILE": own}).settings
+    context = receiver_config(said, tmp_path, host=HOST, port=0).tls
+    assert context is not None
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert receiver_config(load({}).settings, tmp_path, host=HOST, port=0).tls is None
+    with pytest.raises(BadRequest, match="no certificate of its own"):
+        receiver_config(load({"CLINICAL_JEPA_PACS_CALLERS_CA_FILE": own}).settings, tmp_path, host=HOST, port=0)

@@ -107,7 +107,7 @@ def _do(store: Store, work: str) -> None:
     elif work == "compact":
         store.compact()
     else:
-        store.drop_rejection(store.rejections()["rejection_id"][0].as_py())
+        store.drop_rejections(store.rejections()["rejection_id"][:1].to_pylist())
 
 
 def pointed_at(store: Store) -> set[str]:

@@ -49,7 +49,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
 
 def drop(store: Store) -> None:
-    store.drop_rejection(store.rejections()["rejection_id"][0].as_py())
+    store.drop_rejections(store.rejections()["rejection_id"][:1].to_pylist())
 
 
 WORK: dict[str, Callable[[Store], object]] = {

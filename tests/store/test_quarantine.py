@@ -41,10 +41,11 @@ def test_the_same_refusal_is_kept_once(store: Store) -> None:
 
 def test_dropped_is_gone_for_every_reader_and_may_come_back(store: Store) -> None:
     first = store.rejections()["rejection_id"].to_pylist()
-    store.drop_rejection(first[0])
+    store.drop_rejections(first[:1])
     assert Store.open(store.path).rejections()["rejection_id"].to_pylist() == first[1:]
     with pytest.raises(BadRequest, match="no refusal"):
         store.rejection(first[0])
     with pytest.raises(BadRequest, match="no refusal"):
-        store.drop_rejection("unknown")
+        store.drop_rejections([first[1], "unknown"])
+    assert store.rejections()["rejection_id"].to_pylist() == first[1:]
     assert put(store, batch(rejections=(refusal("3"), refusal("9", None)))).rejections == 1

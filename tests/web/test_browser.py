@@ -148,6 +148,19 @@ def test_nothing_overflows_and_dark_is_dark(browser: Any, server: Server, scheme
     context.close()
 
 
+@pytest.mark.parametrize("width", [1180, 1280, 1300, 1400, 1500])
+def test_the_name_of_a_bed_stands_on_one_line(browser: Any, server: Server, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(server.address)
+    name = page.locator(f"#bed-{RAISED}")
+    one_line = name.bounding_box()["height"]
+    name.evaluate("(link) => { link.textContent = 'ICU SICU / Bed 19'; }")
+    assert name.bounding_box()["height"] == one_line
+    cut = "[...document.querySelectorAll('.beds td, .beds th')].filter((one) => one.scrollWidth > one.clientWidth + 1).length"
+    assert page.evaluate(cut) == 0
+    page.close()
+
+
 def test_without_script_the_page_is_whole(browser: Any, server: Server) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

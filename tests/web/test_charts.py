@@ -108,6 +108,21 @@ def test_an_alert_covers_its_time() -> None:
     assert abs(float(shade["x"]) + float(shade["width"]) - FRAME.x(NOW)) < 0.11
 
 
+def test_what_an_alert_says_stands_clear_of_the_risk_and_of_lines() -> None:
+    """Baselines of 12 px text: nothing of the risk's panel, and no line of the other mark, is where a text stands."""
+    shown = drawn(series([], []), episodes=(Episode(raised=NOW - HOUR, ended=None, answered=NOW - 50 * MINUTE),))
+    raised, answered = (float(text["y"]) for text in attributes(shown, "alert-text"))
+    raised_line, answered_line = (float(line["y1"]) for line in attributes(shown, "alert-line"))
+    risk_top = max(float(ground["y"]) for ground in attributes(shown, "past"))
+    assert max(raised, answered) + 3 < risk_top
+    assert answered + 3 < raised_line
+    assert abs(raised - answered) >= 12
+    assert answered_line < answered
+    assert (
+        float(attributes(drawn(series([], [])), "past")[-1]["y"]) < risk_top
+    )  # no room is kept where there is no alert
+
+
 def test_a_rate_holds_until_the_next_entry_and_stops_at_zero() -> None:
     given_ = [(NOW - 20 * HOUR, 0.1), (NOW - 6 * HOUR, 0.2), (NOW - 2 * HOUR, 0.0)]
     bars = attributes(str(treatment_row(FRAME, 0, 20, NOREPINEPHRINE, given_)), "rate")

@@ -8,7 +8,7 @@ import pytest
 
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.store.events import Store
-from clinical_jepa.wiring import compose, inspect
+from clinical_jepa.wiring import compose, quarantine
 from clinical_jepa.wiring.settings import load
 from tests.ingest import builders as ingesting
 from tests.sources.hl7v2.builders import obx, result
@@ -43,19 +43,19 @@ def test_a_mended_message_is_taken_from_the_quarantine(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "store", create=True)
     ingesting.run(source, store)
     settings = load({"CLINICAL_JEPA_PATHS_STORE": str(tmp_path / "store")}).settings
-    (row,) = inspect.quarantine(settings)
+    (row,) = quarantine.listed(settings)
     assert row["reason"] == "no-unit"
-    accepted, said = inspect.replay(settings, row["rejection_id"], source, mode="history")
+    accepted, said = quarantine.replay(settings, row["rejection_id"], source, mode="history")
     assert (accepted, "its bytes were read before" in said) == (False, True)
     again = tmp_path / "again.hl7"  # other bytes, the same fault
-    assert str(again) in inspect.write_original(settings, row["rejection_id"], again)
-    accepted, said = inspect.replay(settings, row["rejection_id"], again, mode="history")
+    assert str(again) in quarantine.write_original(settings, row["rejection_id"], again)
+    accepted, said = quarantine.replay(settings, row["rejection_id"], again, mode="history")
     assert (accepted, "refused again" in said) == (False, True)
-    assert inspect.quarantine(settings) == [row]
+    assert quarantine.listed(settings) == [row]
     with pytest.raises(BadRequest, match="there already"):
-        inspect.write_original(settings, row["rejection_id"], again)
+        quarantine.write_original(settings, row["rejection_id"], again)
     mended = tmp_path / "mended"  # of any name: its content says what it is
     mended.write_bytes(store.rejection(row["rejection_id"])["original"].replace(b"|80||", b"|80|/min|"))
-    accepted, said = inspect.replay(settings, row["rejection_id"], mended, mode="history")
+    accepted, said = quarantine.replay(settings, row["rejection_id"], mended, mode="history")
     assert (accepted, "ingested 1 events" in said) == (True, True)
-    assert inspect.quarantine(settings) == []
+    assert quarantine.listed(settings) == []

@@ -11,7 +11,7 @@ from clinical_jepa.ingest import ingest
 from clinical_jepa.records.batch import Mode
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.store.events import Store
-from clinical_jepa.wiring import inspect
+from clinical_jepa.wiring import inspect, timeline_forms
 from clinical_jepa.wiring.settings import Paths, Settings
 from clinical_jepa.wiring.ward import stretch
 from tests.monitor.scenes import Scene, plain
@@ -43,7 +43,7 @@ def test_they_are_listed_and_aligned_on_their_own_clock(tmp_path: Path) -> None:
     window = inspect.timeline(settings, "gateway/r7n", step="15m", hours=1, as_of=None)
     assert window.observed.all()
     assert window.edges[-1] == 90 * 60_000_000
-    assert "until" in inspect.timeline_rows(window)[0]
+    assert "until" in timeline_forms.values(window)["rows"][0]
     assert inspect.timeline(settings, "gateway/r7", step="1m", hours=1, as_of=None).codes == ()
 
 

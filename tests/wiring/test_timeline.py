@@ -1,18 +1,21 @@
-"""What ``timeline`` and ``subjects`` say as of an instant, and which bin widths are taken."""
+"""What ``timeline`` and ``subjects`` say as of an instant, in which form, and which bin widths are taken."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from clinical_jepa.evaluate.checks.script import START, Line, admission, at, batch
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import MINUTE, iso
 from clinical_jepa.store.events import Store
-from clinical_jepa.wiring import inspect
+from clinical_jepa.wiring import inspect, timeline_forms
 from clinical_jepa.wiring.settings import Paths, Settings
+from tests.wiring.test_verbs import typed
 
 
 @pytest.fixture
@@ -40,3 +43,69 @@ def test_bases_are_counted_as_of_the_same_instant_as_the_rows(settings: Settings
     (late,), now = inspect.subjects(settings, None)
     assert (early["events"], sum(then.values())) == (3, 3)
     assert (late["events"], sum(now.values())) == (4, 4)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A store in which a subject has some hours of several variables, one of a code that is not listed."""
+    codes = ("LOINC//8867-4", "LOINC//8478-0", "LOINC//2524-7", "LOCAL//a-name-that-is-very-long-for-a-column")
+    lines = [Line(subject=1, time=10 + 60 * number, value=2 + number, code=code) for number, code in enumerate(codes)]
+    store = Store.open(tmp_path / "many", create=True)
+    whole = batch([*admission(1), *lines])
+    store.append([whole], mode="history", now=START, prepare=lambda pixels, spacing: np.zeros((64, 64)))
+    return tmp_path / "many"
+
+
+def test_the_table_fits_the_terminal_and_names_what_does_not(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "46")
+    lines = typed("timeline", "1", "--step", "30m", "--store", many).output.splitlines()
+    assert lines[0].split() == ["until", "heart_rate", "map", "lactate"]
+    assert lines[1].split() == ["UTC", "/min", "mm[Hg]", "mmol/L"]
+    assert max(map(len, lines[:6])) <= 46
+    assert [line.split()[-1] for line in lines[3:6]] == ["2", "3", "4"]
+    assert lines[6] == ""  # the bin of the fourth alone is not shown
+    rest = " ".join(lines[7:])
+    assert "1 more were observed: LOCAL//a-name-that-is-very-long-for-a-column" in rest
+    assert "--variables LOCAL//a-name-that-is-very-long-for-a-column;" in rest
+    monkeypatch.delenv("COLUMNS")  # nor is there a terminal
+    assert "LOCAL//" in typed("timeline", "1", "--store", many).output.splitlines()[0]
+
+
+def test_variables_are_chosen_by_name_or_code_in_every_form(many: Path, tmp_path: Path) -> None:
+    chosen = ("timeline", "1", "--variables", "lactate, LOINC//8478-0", "--store", many)
+    assert typed(*chosen).output.splitlines()[0].split() == ["until", "lactate", "map"]
+    said = json.loads(typed(*chosen, "--json").output)
+    assert said["variables"]["lactate"] == {"code": "LOINC//2524-7", "unit": "mmol/L", "label": "Lactate"}
+    assert [(row["lactate"], row["map"]) for row in said["rows"]] == [(None, 3.0), (4.0, None)]
+    for form, read in ((".csv", pl.read_csv), (".parquet", pl.read_parquet)):
+        assert typed(*chosen, "--out", tmp_path / f"out{form}").exit_code == 0
+        columns = read(tmp_path / f"out{form}").columns
+        assert columns[:3] == ["until", "LOINC//2524-7 (mmol/L)", "LOINC//2524-7 age_us"]
+    assert (tmp_path / "out.csv").read_text().splitlines()[1].split(",")[0].endswith(":00Z")
+
+
+def test_a_variable_of_which_nothing_is_known_is_wrong_use(many: Path) -> None:
+    said = typed("timeline", "1", "--variables", "map,creatinine", "--store", many).exception
+    assert isinstance(said, BadRequest)
+    assert "of 'creatinine' nothing is known of this subject then; there is: heart_rate, map, lactate, LOCAL//" in str(
+        said
+    )
+
+
+def test_a_window_in_which_nothing_was_observed_says_so(many: Path, tmp_path: Path) -> None:
+    later = ("timeline", "1", "--as-of", "2030-01-01T00:00Z", "--store", many)
+    assert "nothing was observed from 2029-12-31T00:00:00Z to 2030-01-01T00:00:00Z" in typed(*later).output
+    said = typed(*later, "--out", tmp_path / "none.png").exception
+    assert isinstance(said, BadRequest)
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_more_variables_than_a_page_holds_are_told_in_the_picture(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.axes import Axes
+
+    titles: list[str] = []
+    monkeypatch.setattr(Axes, "set_title", lambda axes, text, **_: titles.append(text))
+    monkeypatch.setattr(timeline_forms, "_PANELS", 3)
+    assert typed("timeline", "1", "--store", many, "--out", many / "t.png").exit_code == 0
+    assert (many / "t.png").read_bytes().startswith(b"\x89PNG")
+    assert titles[0].endswith("3 of 4 variables: --variables names others")

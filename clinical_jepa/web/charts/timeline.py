@@ -16,6 +16,10 @@ from clinical_jepa.web.charts.vitals import Points, Series, vital_panel
 from clinical_jepa.web.words import clock_time
 
 _TOP, _VITAL, _ROW, _RISK, _AIR = 24, 88, 20, 100, 8
+_MARKS = {
+    "✓": 10,
+    "▲": 24,
+}  # where the signs of alerts stand above the risk: no curve and no other sign's line is there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +52,12 @@ def timeline_picture(frame: Frame, story: Story) -> Markup:
         parts.append(treatment_row(frame, top, _ROW, code, given))
         top += _ROW + 4
     top += _AIR if story.treatments else 0
+    marks = top
+    top += max(_MARKS.values()) + 4 if story.episodes else 0
     parts.append(risk_panel(frame, top, _RISK, story.risks, story.threshold))
     bottom = top + _RISK
     parts += [
-        _episodes(frame, story.episodes, top, bottom),
+        _episodes(frame, story.episodes, marks, bottom),
         now_line(frame, bottom, _ahead(story)),
         time_axis(frame, bottom),
     ]
@@ -95,10 +101,10 @@ def _mark(frame: Frame, at: int, top: float, bottom: float, sign: str) -> Markup
     x = frame.x(at)
     to_right = x < LEFT + 60
     text = f"{sign} {clock_time(at, frame.zone)}"
-    return element("line", x1=x, x2=x, y1=top, y2=bottom, class_="alert-line") + element(
+    return element("line", x1=x, x2=x, y1=top + _MARKS[sign] - 10, y2=bottom, class_="alert-line") + element(
         "text",
         text,
         x=x + (4 if to_right else -4),
-        y=bottom - (8 if sign == "▲" else 24),
+        y=top + _MARKS[sign],
         class_="alert-text" + ("" if to_right else " end"),
     )
