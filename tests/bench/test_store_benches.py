@@ -31,7 +31,11 @@ def test_peak_of_a_child_is_its_own_however_large_its_parent() -> None:
     program = "import sys; from clinical_jepa.bench.peak import peak; held = b'x' * int(sys.argv[1]); print(peak(), len(held))"
     large = b"x" * (400 << 20)  # what the child must not seem to hold
     few, many = (
-        int(subprocess.run([sys.executable, "-c", program, str(held)], check=True, capture_output=True).stdout.split()[0])
+        int(
+            subprocess.run([sys.executable, "-c", program, str(held)], check=True, capture_output=True).stdout.split()[
+                0
+            ]
+        )
         for held in (1, 100 << 20)
     )
     assert few < 100 << 20 < len(large) // 2

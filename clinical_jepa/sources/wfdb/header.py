@@ -105,6 +105,16 @@ def parse(content: bytes, path: Path) -> Header:
     )
 
 
+def segmented(content: bytes) -> bool | None:
+    """Whether the record line of a header's bytes says that it lists segments; None where that line is none."""
+    lines = (line.strip() for line in content.decode("latin-1").splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    try:
+        return _numbered((1, first or "-"), _record_line)[2] is not None
+    except BadHeader:
+        return True if first and "/" in first.split()[0] else None
+
+
 def _record_line(line: str) -> tuple[str, int, int | None, dict[str, Any]]:
     """(name, signals, segments or None, the other fields)."""
     words = line.split()
