@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from clinical_jepa.store.parts import Appended, Prepare
 
 Progress = Callable[[int, int], None]  # units done, units in all
-READERS = 1  # raise it when a reader says anything else of the same bytes: then every unit is read again
+READERS = 2  # raise it when a reader says anything else of the same bytes: then every unit is read again
 
 
 @dataclass(frozen=True, kw_only=True)
