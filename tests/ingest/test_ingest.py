@@ -86,7 +86,7 @@ def test_a_changed_table_or_reader_reads_again_what_it_may_concern(
             (0, 0),
             (7, 11),
         )
-        monkeypatch.setattr("clinical_jepa.ingest.READERS", 99)
+        monkeypatch.setattr("clinical_jepa.ingest.readings.READERS", 99)
         assert again("") == (7, 11)
     finally:
         monkeypatch.undo()
@@ -98,7 +98,7 @@ def test_values_refused_under_narrower_limits_come_when_the_list_was_mended(
 ) -> None:
     root = examples(tmp_path)
     run(root, store)
-    monkeypatch.setattr("clinical_jepa.ingest.code_map_hash", lambda: "another list")
+    monkeypatch.setattr("clinical_jepa.ingest.readings.code_map_hash", lambda: "another list")
     assert run(root, store).total.files == 18
 
 

@@ -23,10 +23,12 @@ from clinical_jepa.sources.columnar.events import content
 from clinical_jepa.sources.fhir.files import NO_JSON
 from clinical_jepa.sources.fhir.folder import plain_id
 from clinical_jepa.sources.fhir.frame import SOURCE
+from clinical_jepa.sources.fhir.mapping import system_name
 from clinical_jepa.sources.fhir.observations import COUNTED
 from clinical_jepa.sources.fhir.ordinary import Component, Observation, Quantity, decode, otherwise_effective, words
 from clinical_jepa.sources.fhir.people import People, referred
 from clinical_jepa.sources.fhir.plans import code_of, plan_of
+from clinical_jepa.sources.fhir.sampled import of_names
 from clinical_jepa.sources.fhir.times import quick_instant
 
 _MANY = 1 << 16  # different references kept in memory
@@ -91,6 +93,8 @@ class Flood:
         for index, raw in enumerate(raws):
             try:
                 one = decode(raw if raw.isascii() else raw.decode().encode())  # what is passed over must be text too
+                if one.status == "corrected" and _names_a_channel(one):
+                    raise ValueError("it may take the place of a waveform")
                 if one.meta.versionId != "1" and one.status != "corrected":
                     raise ValueError("a silent revision")
                 effective = one.effectiveDateTime or otherwise_effective(one)
@@ -194,3 +198,7 @@ class Flood:
     def _stay_of(self, one: Observation) -> str | None:
         place = one.encounter
         return None if place is UNSET else self.stays.get(place.reference) or self._stay(place.reference)
+
+
+def _names_a_channel(one: Observation) -> bool:
+    return of_names((system_name(coding.system), coding.code) for coding in one.code.coding) is not None

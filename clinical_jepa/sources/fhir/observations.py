@@ -37,8 +37,8 @@ Reading = tuple[float | None, str | None, str | None]  # number, unit, words
 def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
     """A row for the value and one for each component; none where the value is absent for a stated reason.
 
-    A revised panel first withdraws what its earlier versions said: a component that it no longer has must not stand; nor must
-    a waveform that the new version does not show.
+    A revised version whose shape may not be the earlier one's first withdraws what that said: a component that it no longer
+    has must not stand, nor a waveform where it has a number now, nor a number where it has a waveform.
     """
     if body["status"] not in _STATUS:
         yield Refusal(reason="invalid", message="Observation.status is none of FHIR's eight")
@@ -63,7 +63,7 @@ def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
             found += sampled.pieces((key, holder), body, frame, status)
         else:
             found.append(_fact(key, holder, body, frame, (time, status)))
-    if status in REVISING and status not in RETRACTED and (body.get("component") or _lost_its_waveform(body)):
+    if status in REVISING and status not in RETRACTED and _may_differ_in_shape(body, found):
         yield _withdrawn_before(found, body, frame, (time, status))
     yield from found
     for name in COUNTED:
@@ -71,8 +71,17 @@ def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
             yield Ignored(kind=f"Observation.{name}")
 
 
-def _lost_its_waveform(body: Json) -> bool:
-    return "valueSampledData" not in body and sampled.channel_of(body["code"]) is not None
+def _may_differ_in_shape(body: Json, found: list[Outcome]) -> bool:
+    """Whether an earlier version may have said what the rows of this one do not take the place of by their facts alone.
+
+    A number or words follow a number or words, unless their code names a waveform's channel. A waveform that is refused
+    takes the place of nothing, as a number that is.
+    """
+    if body.get("component") or not any(name.startswith("value") for name in body):
+        return True
+    if "valueSampledData" in body:
+        return not any(isinstance(one, Refusal) for one in found)
+    return sampled.channel_of(body["code"]) is not None
 
 
 def _withdrawn_before(found: list[Outcome], body: Json, frame: Frame, when: tuple[int, str]) -> Retraction:

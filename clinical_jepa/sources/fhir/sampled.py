@@ -7,7 +7,7 @@ itself (there are senders who mean (sample - origin) x factor). E, L and U are n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -139,7 +139,12 @@ def _step(data: Json) -> float | None:
 
 def channel_of(concept: Json) -> Channel | None:
     """The channel that a waveform of this code is kept as; None where none is listed."""
-    return next((_table()[name] for name in canonical_names(concept) if name in _table()), None)
+    return of_names(canonical_names(concept))
+
+
+def of_names(names: Iterable[tuple[str, str]]) -> Channel | None:
+    """The same by the (short system name, code) of each coding."""
+    return next((_table()[name] for name in names if name in _table()), None)
 
 
 @cached

@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
+from clinical_jepa.sources.wfdb import doubt
 from clinical_jepa.sources.wfdb import header as headers
 from clinical_jepa.sources.wfdb.placing import file_for
 from clinical_jepa.vocabulary.identity import content_id
@@ -20,18 +21,24 @@ _DICOM = (128, b"DICM")
 def find(root: Path) -> list[Path]:
     """The headers of all top-level records under a folder (or the header itself), in order, then files without one.
 
-    A record of segments is one unit; the segments that it lists are none.
+    A record of segments is one unit; the segments that it lists are none. What may be a segment of a header that cannot be
+    read waits for it (``doubt``).
     """
-    headers = [root] if root.suffix == ".hea" else sorted(root.rglob("*.hea"))
+    if root.suffix == ".hea":
+        return [root]
+    found = sorted(root.rglob("*.hea"))
     named: set[Path] = set()
     inner: set[Path] = set()
-    for path in headers:
+    masters: set[Path] = set()
+    for path in found:
         first, names = _names(path)
         named.update(_beside(path, names))
         if "/" in first:
+            masters.add(path)
             inner.update(_beside(path, [f"{name}.hea" for name in names]))
-    tops = [path for path in headers if path not in inner or "/" in _names(path)[0]]
-    return tops + (_orphans(root, named) if headers and root.is_dir() else [])
+    tops = [path for path in found if path not in inner or path in masters]
+    units = doubt.waiting(tops, [path for path in tops if doubt.doubtful(path)])
+    return units + (_orphans(root, named) if found and root.is_dir() else [])
 
 
 def divided(unit: Path) -> list[Path]:
@@ -41,7 +48,7 @@ def divided(unit: Path) -> list[Path]:
     its start, its length, and whose it is and when. Any other unit is itself.
     """
     try:
-        header = headers.load(unit) if unit.suffix == ".hea" else None
+        header = headers.load(unit) if unit.suffix == ".hea" and doubt.awaited(unit) is None else None
     except (headers.BadHeader, OSError):
         return [unit]
     if header is None or not header.master:
@@ -82,7 +89,13 @@ def _is_dicom(path: Path) -> bool:
 
 
 def parts(unit: Path) -> list[Path]:
-    """A header with its annotations, the segments and signal files that its lines name, and the site's word on it."""
+    """A header with its annotations, the segments and signal files that its lines name, and the site's word on it.
+
+    Of one that waits: the header it waits for, too; ``Unread`` where that cannot be opened.
+    """
+    if (waits := doubt.awaited(unit)) is not None:
+        doubt.opened(*waits)
+        return sorted({*parts(waits[0]), waits[1]})
     unit, segment, _ = whole(unit)
     if unit.suffix != ".hea":
         return [unit]

@@ -33,6 +33,7 @@ class Signal:
 
     ``per_frame`` samples a frame; ``skew`` frames by which it lies late in its file; ``offset`` bytes (FLAC: samples)
     before its file's first frame; ``checksum`` the 16-bit sum of its stored samples, None where the header has none.
+    ``gain`` is 0 only where the header gives one so small that no number holds it.
     """
 
     file: str
@@ -105,6 +106,16 @@ def parse(content: bytes, path: Path) -> Header:
     )
 
 
+def segmented(content: bytes) -> bool | None:
+    """Whether the record line of a header's bytes says that it lists segments; None where that line is none."""
+    lines = (line.strip() for line in content.decode("latin-1").splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    try:
+        return _numbered((1, first or "-"), _record_line)[2] is not None
+    except BadHeader:
+        return True if first and "/" in first.split()[0] else None
+
+
 def _record_line(line: str) -> tuple[str, int, int | None, dict[str, Any]]:
     """(name, signals, segments or None, the other fields)."""
     words = line.split()
@@ -173,10 +184,16 @@ def _signal(text: str) -> Signal:
         per_frame=int(form[2] or 1),
         skew=int(form[3] or 0),
         offset=int(form[4] or 0),
-        gain=float(gain[1] or 0) or DEFAULT_GAIN,
+        gain=_gain(gain[1]),
         baseline=int(gain[2]) if gain[2] else zero,
         units=gain[3] or "mV",
         first=numbers[2] if len(numbers) > 2 else 0,
         checksum=numbers[3] if len(numbers) > 3 else None,
         name=words[8].strip() if len(words) > 8 else "",
     )
+
+
+def _gain(text: str) -> float:
+    """The gain that stands there; where it is written as 0, or none is, the format's default stands for "not calibrated"."""
+    mantissa = text.lower().partition("e")[0]
+    return float(text) if mantissa.strip("-.0") else DEFAULT_GAIN

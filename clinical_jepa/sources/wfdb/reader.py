@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from clinical_jepa.records.batch import Rejection, SignalPiece, SourceBatch
 from clinical_jepa.sources.growing import growing, half_written
 from clinical_jepa.sources.rows import Rows
-from clinical_jepa.sources.wfdb import folder
+from clinical_jepa.sources.wfdb import doubt, folder
 from clinical_jepa.sources.wfdb.alarms import WAITING, alarms
 from clinical_jepa.sources.wfdb.mapping import Kind, target, ucum, waveform
 from clinical_jepa.sources.wfdb.numerics import numerics
@@ -42,6 +42,9 @@ class _Aside:
 
 def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
     """The batches of one record; at least one, which holds the reason where nothing could be read."""
+    if (waits := doubt.awaited(path)) is not None:
+        yield _waits(*waits, growing(parts(path), context))
+        return
     path, segment, start = folder.whole(path)
     record = _no_header(path) if path.suffix != ".hea" else open_record(path, context)
     aside = _Aside()
@@ -60,6 +63,8 @@ def read(path: Path, context: ReadContext) -> Iterator[SourceBatch]:
 
 def offset(path: Path, context: ReadContext) -> int:
     """How far the clock of a unit's record stands off, as the site says (µs); 0 where it says nothing, or it is refused."""
+    if doubt.awaited(path) is not None:
+        return 0
     header = folder.whole(path)[0]
     record = open_record(header, context) if header.suffix == ".hea" else None
     return record.offset if isinstance(record, TopRecord) else 0
@@ -100,6 +105,14 @@ def _too_early(path: Path, record: TopRecord | Rejection, context: ReadContext) 
     if isinstance(record, Rejection):
         return record.reason == "unreadable" and growing([path], context)
     return record.relative and not record.header.master and growing(parts(path), context)
+
+
+def _waits(path: Path, other: Path, still_written: bool) -> SourceBatch:
+    """Of a header that may be a segment of another one, which is damaged: nothing yet."""
+    if still_written:
+        return _rest(_Aside(ignored=Counter({WAITING: 1})))
+    why = "it is damaged; put it back whole, and ingest again"
+    return _rest(_Aside(problems=[refuse(path, path.stem, "unreadable", doubt.reason(other, why))]))
 
 
 def _no_header(path: Path) -> Rejection:

@@ -47,12 +47,14 @@ def worthless(signal: Signal, total: int) -> str:
     """Why no sample of a signal of a record of ``total`` frames can be had, in words for a person; "" where some can."""
     if signal.skew >= total:
         return f"its skew of {signal.skew} frames leaves nothing of its {total}"
+    if signal.gain == 0:
+        return "its gain is so small that no number holds it"
     return "" if _scaled(signal) else f"its gain of {signal.gain:g} makes samples beyond what a number can hold"
 
 
 def _scaled(signal: Signal) -> bool:
     largest = -float(formats.MISSING[signal.format]) + abs(signal.baseline)
-    return _FULL_SCALES[0] <= largest / abs(signal.gain) <= _FULL_SCALES[1]
+    return signal.gain != 0 and _FULL_SCALES[0] <= largest / abs(signal.gain) <= _FULL_SCALES[1]
 
 
 def physical(signal: Signal, ints: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clinical_jepa.ingest import _ours
+from clinical_jepa.ingest.units import ours
 from clinical_jepa.sources.catalog import Found
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.fhir import reader
@@ -93,6 +93,6 @@ def test_the_runs_of_a_server_are_one_shard(tmp_path: Path) -> None:
             number
             for number in range(of)
             for path in paths
-            if _ours(Found(kind="fhir", path=path), ReadContext(root=tmp_path, shard=(number, of)))
+            if ours(Found(kind="fhir", path=path), ReadContext(root=tmp_path, shard=(number, of)))
         }
         assert len(takers) == 1

@@ -33,13 +33,20 @@ def read(path: Path) -> tuple[list[SignalPiece], list[Rejection]]:
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.fault(source="wfdb", fault="impossible gain", ends="the signal is refused, the others are read")
-@pytest.mark.parametrize("gain", ["1e-320", "1e-37", "-1e-37", "1e300", "1e999"])
+@pytest.mark.parametrize("gain", ["1e-400", "-0.001e-330", "1e-320", "1e-37", "-1e-37", "1e300", "1e999"])
 def test_a_gain_that_no_signal_has_is_refused(gain: str, tmp_path: Path) -> None:
     pieces, rejections = read(record(tmp_path, gain=gain))
     assert [(one.record, one.reason) for one in rejections] == [("r II", "invalid")]
     assert "gain" in rejections[0].message
     (piece,) = pieces
     assert np.array_equal(piece.samples, (np.arange(FRAMES) / 200).astype(np.float32))
+
+
+@pytest.mark.parametrize("gain", ["0", "0.00", "-0", "0e-400", "0e5", ""])
+def test_a_gain_of_0_stands_for_a_signal_that_is_not_calibrated(gain: str, tmp_path: Path) -> None:
+    pieces, rejections = read(record(tmp_path, gain=gain))
+    assert rejections == []
+    assert np.array_equal(pieces[0].samples, (np.arange(FRAMES) / 200).astype(np.float32))
 
 
 @pytest.mark.parametrize("gain", ["1e-20", "-200", "1e9"])
