@@ -57,7 +57,7 @@ def ingest(
 ) -> None:
     """Source files into the store. Twice is once; bad input goes to quarantine and the rest goes on.
 
-    Exit status 3: this run refused something, or one of several sources is empty.
+    Exit status 3: this run refused something, one of several sources is empty, or a folder could not be looked into.
 
     Example: clinical-jepa ingest demo/ward --store demo/store --as history
     """
@@ -71,7 +71,8 @@ def ingest(
     with road.progress("ingest") as tell:
         summary = road.ingest_summary(settings, sources, mode=as_, stitch=stitch, progress=tell)
     options.show(summary, as_json=as_json, text=lambda: road.ingest_text(summary))
-    raise typer.Exit(3 if summary["reasons"] or summary["again"] or summary["empty"] else 0)
+    missed = summary["empty"] or summary["unrecognised"]["closed"]
+    raise typer.Exit(3 if summary["reasons"] or summary["again"] or missed else 0)
 
 
 def compact(store: Store = None, config: Config = None, as_json: Json = False) -> None:

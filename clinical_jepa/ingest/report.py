@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from clinical_jepa.sources.catalog import Found
     from clinical_jepa.store.parts import Appended
 
 
@@ -44,14 +45,19 @@ class IngestReport:
     """``reasons`` counts what was newly refused by reason, ``ignored`` what is no fact of this system, by kind.
 
     ``again`` counts refusals that stand in quarantine already, from an earlier run or another file of this one.
-    ``empty`` are the given folders and files in which there was nothing to read.
+    ``found`` is what there was to read at or below each given path, whichever shard takes it.
     """
 
     sources: Mapping[str, Counts]
     reasons: Mapping[str, int]
     ignored: Mapping[str, int]
     again: int = 0
-    empty: tuple[Path, ...] = ()
+    found: Mapping[Path, Sequence[Found]] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> tuple[Path, ...]:
+        """The given folders and files in which there was nothing to read."""
+        return tuple(path for path, units in self.found.items() if not units)
 
     @property
     def total(self) -> Counts:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from clinical_jepa.ingest.readings import reading
 from clinical_jepa.ingest.report import Counts, IngestReport, Tally, counted
-from clinical_jepa.ingest.units import units_of
+from clinical_jepa.ingest.units import found_at, units_of
 from clinical_jepa.records.batch import Mode, Rejection, SourceBatch
 from clinical_jepa.records.events import EVENTS, SIGNALS
 from clinical_jepa.records.instant import END
@@ -52,7 +52,8 @@ def ingest(
     ``BadRequest`` where the store knows one of the sources in another zone: its times would stand there twice.
     With ``context.stitch_to`` each subject is shifted whole (``sources.stitch``), which reads everything twice.
     """
-    units = units_of(paths, context)
+    at = found_at(paths)
+    units = units_of(at, context)
     zones.agree(store.path, {f"{found.kind} of {context.namespace}" for found, _ in units}, context.zone.key)
     beginnings, unread = (None, {}) if context.stitch_to is None else _beginnings(units, context.stitch_to)
     append = partial(store.append, mode=mode, now=now, prepare=prepare)
@@ -68,10 +69,8 @@ def ingest(
             tally.add(found.kind, Counts(rejected=appended.rejections), appended)
         if progress is not None:
             progress(number, len(units))
-    filled = {site.root for _, site in units}
-    empty = tuple(path for path in paths if path not in filled and not catalog.find(path))
     return IngestReport(
-        sources=tally.sources, reasons=tally.reasons, ignored=tally.ignored, again=tally.again, empty=empty
+        sources=tally.sources, reasons=tally.reasons, ignored=tally.ignored, again=tally.again, found=at
     )
 
 

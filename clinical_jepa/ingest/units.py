@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,23 +13,31 @@ from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.vocabulary.identity import content_id, printable
 
 
-def units_of(paths: Sequence[Path], context: ReadContext) -> list[tuple[Found, ReadContext]]:
-    """Every unit with the context to read it in; ``NothingToRead`` where there is none."""
-    units: dict[Found, ReadContext] = {}
+def found_at(paths: Sequence[Path]) -> dict[Path, tuple[Found, ...]]:
+    """What there is to read at or below each path; ``NothingToRead`` where that is nothing at all."""
+    found: dict[Path, tuple[Found, ...]] = {}
     for path in paths:
         if not path.exists():
             raise BadRequest(f"there is no {printable(str(path))}; nothing was ingested")
-        for found in catalog.find(path):
-            for part in (found,) if context.growing_s is None else catalog.divided(found):
-                units.setdefault(part, replace(context, root=path))
-    if not units:
+        found[path] = catalog.find(path)
+    if not any(found.values()):
         named = ", ".join(printable(str(path)) for path in paths) or "no folder given"
         raise NothingToRead(
             f"nothing to read in {named}: looked for FHIR (.ndjson, .json, also .gz), tables (MIMIC-III: PATIENTS.csv beside the "
             "others; MIMIC-IV, eICU, CinC 2012 and 2019), MEDS (.parquet), WFDB headers (.hea), DICOM files and HL7 v2 "
             "(.hl7, .mllp); nothing was ingested"
         )
-    return [(found, site) for found, site in units.items() if ours(found, site)]
+    return found
+
+
+def units_of(found: Mapping[Path, Sequence[Found]], context: ReadContext) -> list[tuple[Found, ReadContext]]:
+    """Every unit once that this run's shard takes, with the context to read it in."""
+    units: dict[Found, ReadContext] = {}
+    for path, ones in found.items():
+        for one in ones:
+            for part in (one,) if context.growing_s is None else catalog.divided(one):
+                units.setdefault(part, replace(context, root=path))
+    return [(one, site) for one, site in units.items() if ours(one, site)]
 
 
 def ours(found: Found, site: ReadContext) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinical_jepa.records.errors import BadRequest, NothingToRead
-from clinical_jepa.wiring import advice, compose, tables
+from clinical_jepa.wiring import advice, compose, tables, unrecognised
 from clinical_jepa.wiring import settings as configuration
 from clinical_jepa.wiring.settings import Settings
 
@@ -117,7 +117,7 @@ def ingest_summary(
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Counts by source, in all, and of refusals by reason; ``earlier``: refusals of other runs that stand in quarantine;
-    ``again``: refusals that stood there and came once more.
+    ``again``: refusals that stood there and came once more; ``unrecognised``: files that no reader takes (the first shard tells).
 
     Live rows carry the ward clock's time.
     """
@@ -153,6 +153,7 @@ def ingest_summary(
         "ignored": dict(report.ignored),
         "again": report.again,
         "empty": [printable(str(path)) for path in report.empty],
+        "unrecognised": unrecognised.summary(report.found if shard[0] == 0 else {}, store.path),
         "earlier": max(0, store.refusals - report.total.rejected),
     }
 
@@ -172,6 +173,9 @@ def ingest_scheduled(settings: Settings, source: str, *, mode: str, shard: tuple
             "ignored": {},
             "again": 0,
             "empty": [source],
+            "unrecognised": unrecognised.summary(
+                {Path(source): ()} if shard[0] == 0 else {}, Path(settings.paths.store)
+            ),
             "earlier": 0,
         }
 
@@ -188,11 +192,17 @@ def ingest_watch(settings: Settings, sources: Sequence[Path], *, mode: str, ever
     if missing := [str(source) for source in sources if not source.exists()]:
         raise BadRequest(f"there is no {', '.join(missing)}; nothing was ingested")
     tell(f"looking every {every:g} s; Ctrl-C ends it after the files under way")
+    said: dict[Path, list[str]] = {}
     with stopping() as stop:
         while not stop.is_set():
-            came = [ingest_scheduled(settings, str(source), mode=mode)["total"] for source in sources]
-            if new := [total for total in came if total["files"] or total["rejected"]]:
+            came = {source: ingest_scheduled(settings, str(source), mode=mode) for source in sources}
+            totals = [summary["total"] for summary in came.values()]
+            if new := [total for total in totals if total["files"] or total["rejected"]]:
                 tell(tables.text(new))
+            rest = {source: unrecognised.lines(summary["unrecognised"]) for source, summary in came.items()}
+            for line in (line for source in rest if rest[source] != said.get(source) for line in rest[source]):
+                tell(line)
+            said = rest
             stop.wait(every)
 
 
@@ -211,6 +221,7 @@ def ingest_text(summary: Mapping[str, Any]) -> str:
         said.append(f"refused again as before: {summary['again']}, each kept once")
     if earlier := summary["earlier"]:
         said.append(f"in quarantine from earlier runs: {earlier} (see: clinical-jepa quarantine list)")
+    said += unrecognised.lines(summary["unrecognised"])
     said += [f"nothing to read in {path}; the other sources were ingested" for path in summary["empty"]]
     return "\n".join(said)
 
@@ -218,7 +229,9 @@ def ingest_text(summary: Mapping[str, Any]) -> str:
 def ingest_markdown(summaries: Sequence[Mapping[str, Any]]) -> str:
     """The artifact of the ingest flow: counts and reasons, no name of a patient or file."""
     return "\n\n".join(
-        f"{tables.markdown(ingest_rows(item))}\n\nquarantined: {item['reasons'] or 'nothing'}" for item in summaries
+        f"{tables.markdown(ingest_rows(item))}\n\nquarantined: {item['reasons'] or 'nothing'}; "
+        f"{unrecognised.markdown(item['unrecognised'])}"
+        for item in summaries
     )
 
 
