@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinical_jepa.sources import catalog
-from clinical_jepa.sources.catalog import Found
+from clinical_jepa.sources.catalog import Found, Kind
 from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.growing import growing
+from clinical_jepa.sources.program import program_hash
 from clinical_jepa.sources.unread import readable
 from clinical_jepa.vocabulary.codes import code_map_hash
 from clinical_jepa.vocabulary.identity import content_id, subject_id
@@ -19,8 +20,6 @@ from clinical_jepa.vocabulary.tables import tables_hash
 
 if TYPE_CHECKING:
     from clinical_jepa.store.events import Store
-
-READERS = 2  # raise it when a reader says anything else of the same bytes: then every unit is read again
 
 
 def reading(found: Found, site: ReadContext, store: Store) -> tuple[str, str | None]:
@@ -54,7 +53,7 @@ def _key(found: Found, site: ReadContext) -> str:
     return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of, *still)
 
 
-def _way(site: ReadContext, kind: str) -> tuple[object, ...]:
+def _way(site: ReadContext, kind: Kind) -> tuple[object, ...]:
     """Everything of the site, the code tables and the readers that decides what the same bytes say; the key as a mark."""
     keyed = subject_id("", "", key=site.identity_key)
     delays = sorted(site.delays.items())
@@ -68,7 +67,7 @@ def _way(site: ReadContext, kind: str) -> tuple[object, ...]:
         sorted(site.hl7_statuses.items()),
         code_map_hash(),
         tables_hash(kind, catalog.KINDS),
-        READERS,
+        program_hash(kind),
         *(("strict",) if site.strict else ()),
     )
 

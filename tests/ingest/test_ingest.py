@@ -12,6 +12,7 @@ import pytest
 from clinical_jepa.ingest import Counts
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.sources import catalog
+from clinical_jepa.sources.context import DELAYS
 from clinical_jepa.store.events import Store
 from clinical_jepa.vocabulary import tables
 from tests.ingest.builders import LONG_AFTER, WARD, examples, rows, run
@@ -50,7 +51,13 @@ def test_ingesting_twice_is_ingesting_once(tmp_path: Path, store: Store) -> None
 
 @pytest.mark.parametrize(
     "other",
-    [{"trust_last_updated": True}, {"identity_key": b"of this site"}],
+    [
+        {"trust_last_updated": True},
+        {"identity_key": b"of this site"},
+        {"delays": DELAYS | {"lab": DELAYS["chart"]}},
+        {"hl7_statuses": {"U": "final"}},
+        {"strict": True},
+    ],
     ids=lambda option: next(iter(option)),
 )
 def test_read_another_way_the_same_file_is_another(other: dict[str, Any], tmp_path: Path, store: Store) -> None:
@@ -86,7 +93,7 @@ def test_a_changed_table_or_reader_reads_again_what_it_may_concern(
             (0, 0),
             (7, 11),
         )
-        monkeypatch.setattr("clinical_jepa.ingest.readings.READERS", 99)
+        monkeypatch.setattr("clinical_jepa.ingest.readings.program_hash", lambda kind: f"another {kind}")
         assert again("") == (7, 11)
     finally:
         monkeypatch.undo()
