@@ -1,4 +1,4 @@
-"""The program text that decides what is read of a kind of source, as a digest: another program may read the same bytes otherwise."""
+"""The program text that decides what is read of a kind of source, as a digest: another may read the same bytes otherwise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BELOW = ("records", "vocabulary")  # the rooms that sources are built on
 
 @cache
 def program_hash(kind: Kind, package: Path = _PACKAGE) -> str:
-    """32 hex characters of every module that a reader of this kind is made of: its own, those all sources share, and the rooms below.
+    """32 hex characters of every module that a reader of this kind is made of: its own, the shared ones, the rooms below.
 
     Libraries are not part of it: a new release of one reads no unit again.
     """
