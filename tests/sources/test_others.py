@@ -57,7 +57,7 @@ def test_what_comes_with_data_is_recognised(whole: Path) -> None:
     assert left(whole) == Others()
 
 
-@pytest.mark.fault(source="all", fault="files of no known format", ends="counted and named; the others are read")
+@pytest.mark.fault(source="ingest", fault="files of no known format", ends="counted and named; the others are read")
 def test_what_nobody_takes_is_named_from_the_root_in_a_form_that_can_be_shown(whole: Path) -> None:
     strays = [
         "notes.pdf",
@@ -101,7 +101,7 @@ def test_files_of_a_record_that_cannot_be_read_are_no_strays(tmp_path: Path) -> 
 
 
 @pytest.mark.fault(
-    source="all", fault="no permission to look into a folder", ends="the folder is named; the others are read"
+    source="ingest", fault="no permission to look into a folder", ends="the folder is named; the others are read"
 )
 def test_a_folder_that_may_not_be_looked_into_is_named(whole: Path) -> None:
     shutil.copytree(whole / "fhir", whole / "more" / "fhir")
