@@ -5,6 +5,7 @@ python -m clinical_jepa.bench.memory FOLDER [ROWS]
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -52,8 +53,9 @@ def walk(folder: Path) -> tuple[int, int]:
     from clinical_jepa.timeline.aligned import aligned
 
     store = Store(folder, manifests.read(folder), held_rows=0)
-    tables = (by_subject(reader.arrivals(BEGINNING, END).events) for reader in store.readers())
-    subjects = [one.subject_id for one in aligned(tables, step=MINUTE, codes=CODES) if one.observed.any()]
+    arrived = (reader.arrivals(BEGINNING, END) for reader in store.readers())
+    grids = (aligned([by_subject(one.events)], step=MINUTE, codes=CODES, origins=one.origins) for one in arrived)
+    subjects = [one.subject_id for one in itertools.chain.from_iterable(grids) if one.observed.any()]
     return len(subjects), sum(
         store.history(one, as_of=END).events.num_rows for one in subjects[:: len(subjects) // 20 + 1]
     )

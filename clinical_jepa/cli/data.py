@@ -127,6 +127,7 @@ def timeline(
 ) -> None:
     """What is known of one subject, in (start, end] bins. Never filled.
 
+    Bins are counted from when the subject was first heard of, whatever is asked; the last one is over at --as-of.
     The table has as many variables as fit the terminal, each under its short name and unit, and names the others.
 
     Example: clinical-jepa timeline 070001 --step 1h --as-of 2026-01-06T08:00Z --store demo/store

@@ -35,7 +35,7 @@ def text(aligned: Window, width: int | None) -> str:
     seen = _observed(aligned)
     if not seen:
         span = f"{iso(int(aligned.edges[0]))} to {iso(int(aligned.edges[-1]))}"
-        return f"(nothing was observed from {span}; --hours looks further back)"
+        return f"(nothing was observed from {span}; --hours looks further back)" + _under_way(aligned)
     bins = np.flatnonzero(aligned.observed.any(axis=1)).tolist()
     columns = [["until", "UTC", *_ends(aligned, bins)]]
     for variable in seen:
@@ -43,7 +43,13 @@ def text(aligned: Window, width: int | None) -> str:
         columns.append([name_of(code), unit_of(code) or "", *(_cell(aligned, index, variable) for index in bins)])
     fitting = _fitting(columns, width)
     rest = [column[0] for column in columns[fitting:]]
-    return _laid(columns[:fitting]) + (_others(rest, width) if rest else "")
+    return _laid(columns[:fitting]) + (_others(rest, width) if rest else "") + _under_way(aligned)
+
+
+def _under_way(aligned: Window) -> str:
+    """What is said of a bin that had begun and was not over."""
+    last, end = int(aligned.edges[-1]), aligned.as_of
+    return f"\n\nThe bin after {iso(last)} was not over at {iso(end)}: not shown." if last < end else ""
 
 
 def _observed(aligned: Window) -> list[int]:
