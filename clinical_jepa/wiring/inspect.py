@@ -52,7 +52,7 @@ def timeline(
     store = compose.store(settings)
     subject_id = store.identify(subject)
     arrivals = store.history(subject_id, as_of=END if as_of is None else compose.instant(as_of))
-    if not arrivals.events.num_rows and not arrivals.signals.num_rows:
+    if not any(table.num_rows for table in (arrivals.events, arrivals.signals, arrivals.images)):
         raise BadRequest("nothing was known of this subject then; leave out --as-of, or give a later one")
     if hours <= 0:
         raise BadRequest(f"--hours {hours:g}: a length above 0 is meant, like 24")
