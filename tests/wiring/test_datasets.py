@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner, Result
 
 from clinical_jepa.cli.app import app
+from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.sources.tables.mimic3 import reader
+from clinical_jepa.store.events import Store
 from tests.sources.tables.made import MADE
 
 EXAMPLE = Path(reader.__file__).parent / "examples"
@@ -34,6 +37,18 @@ def test_a_store_of_every_data_set_is_a_valid_dataset(store: Path, tmp_path: Pat
     assert done.exit_code == 0, done.output
     done = typed("check", "meds", tmp_path / "meds")
     assert (done.exit_code, done.output.splitlines()[-1]) == (0, "meds: 0 violations")
+
+
+def test_known_time_is_the_default_view(store: Path, tmp_path: Path) -> None:
+    """As published, MEDS time is one column: it is when a row became known, unless the clinical time is asked for."""
+    held = Store.open(store).arrivals(BEGINNING, END).events
+    for name, options, column in (("default", (), "available_time"), ("clinical", ("--view", "clinical"), "time")):
+        assert typed("export", "meds", tmp_path / name, *options, "--store", store).exit_code == 0
+        written = pl.concat([pl.read_parquet(path) for path in sorted((tmp_path / name / "data").iterdir())])
+        times = {row["event_id"]: row["time"] for row in written.to_dicts()}
+        timed = [row for row in held.to_pylist() if row["time"] is not None and row["code"] != "MEDS_BIRTH"]
+        assert {row["event_id"]: row[column] for row in timed}.items() <= times.items()
+        assert any(row["time"] != row["available_time"] for row in timed)
 
 
 def test_a_dataset_that_lost_its_codes_fails(store: Path, tmp_path: Path) -> None:
