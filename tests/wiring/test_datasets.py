@@ -85,6 +85,22 @@ def test_items_that_no_code_map_lists_are_told_by_table(tmp_path: Path) -> None:
     assert told == [["set-a", "Mood", "2"], ["set-a", "Hope", "1"]]
 
 
+def test_units_that_the_rows_do_not_state_are_told_by_item(tmp_path: Path) -> None:
+    made = MADE["cinc2012"]
+    made.write(tmp_path)
+    told = [line.split() for line in typed("check", "tables", tmp_path, "--items").output.splitlines()]
+    assert ["cinc2012", "set", "HR", "LOINC//8867-4", "/min", "documentation"] in told
+    assert ["cinc2012", "set", "Mg", "CINC2012//Mg", "mmol/L", "disputed"] in told
+    assert not [line for line in told if line[:1] == ["eicu"]]
+    assert "documentation" not in typed("check", "tables", tmp_path).output
+    other = MADE["mimic4"]
+    other.write(tmp_path / "four")
+    lines = [line.split() for line in typed("check", "tables", tmp_path / "four", "--items").output.splitlines()]
+    marked = [line for line in lines if line[:1] == ["mimic4"] and line[-1:] == ["documentation"]]
+    assert ["mimic4", "chartevents", "223835", "LOINC//3150-6", "%", "documentation"] in marked
+    assert "220045" not in {line[2] for line in marked}  # its rows say bpm
+
+
 def test_a_line_that_is_lost_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from clinical_jepa.sources.tables import accounts
 
