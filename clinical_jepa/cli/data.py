@@ -122,21 +122,27 @@ def timeline(
         str | None, typer.Option(help="Only these, by short name or code, with commas between, e.g. map,lactate.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .png instead of a table.")] = None,
+    signals: Annotated[
+        Path | None, typer.Option(help="Also write the window's signals, each at its own rate, as .parquet.")
+    ] = None,
     store: Store = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """What is known of one subject, in (start, end] bins. Never filled.
 
+    Bins are counted from when the subject was first heard of, whatever is asked; the last one is over at --as-of.
     The table has as many variables as fit the terminal, each under its short name and unit, and names the others.
 
     Example: clinical-jepa timeline 070001 --step 1h --as-of 2026-01-06T08:00Z --store demo/store
     """
-    from clinical_jepa.wiring import inspect, timeline_forms
+    from clinical_jepa.wiring import inspect, timeline_forms, timeline_signals
 
     settings = options.settings(config, paths_store=store)
     chosen = [name.strip() for name in (variables or "").split(",") if name.strip()]
     aligned = inspect.timeline(settings, subject, step=step, hours=hours, as_of=as_of, variables=chosen)
+    if signals is not None:
+        options.note(f"written: {signals}, pieces: {timeline_signals.write(settings, aligned, signals)}")
     if out is not None:
         timeline_forms.write(aligned, out)
         options.note(f"written: {out}")

@@ -13,14 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clinical_jepa.records.instant import floor_minute
 from clinical_jepa.timeline.columns import instants, numbers
-from clinical_jepa.timeline.grid import fill
+from clinical_jepa.timeline.grid import fill, line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aligned:
-    """One subject's values on its own grid, as in ``Window``: bin t is ``(edges[t], edges[t + 1]]``, edges[0] its origin."""
+    """One subject's values on its own grid, as in ``Window``: bin t is ``(edges[t], edges[t + 1]]``."""
 
     subject_id: int
     edges: np.ndarray  # int64 µs, [T + 1]
@@ -35,15 +34,15 @@ def aligned(
     *,
     step: int,
     codes: Sequence[str],
-    origins: Mapping[int, int] | None = None,
+    origins: Mapping[int, int],
     until: int | None = None,
 ) -> Iterator[Aligned]:
     """A grid for each subject with a number under one of ``codes``, in the order of the subjects.
 
     ``tables``: EVENTS rows seen as of one instant, all of a subject together (in any order within it, of equal times the
-    later row counts). A grid begins at the subject's origin (default: the last whole minute before its first value) and ends
-    with its last value, or with the last whole step at or before ``until``. ``step`` in µs; ``ValueError`` below 1, and for
-    rows of a subject that came before.
+    later row counts). The edges of a subject lie whole steps from its origin (``Arrivals.origins``), so that they are the
+    same whatever is asked: from the last one before its first value to the first one at or after its last value, or the
+    last one at or before ``until``. ``step`` in µs; ``ValueError`` below 1, and for rows of a subject that came before.
     """
     if step < 1:
         raise ValueError(f"a grid needs a step of at least 1 µs, not {step}")
@@ -54,9 +53,8 @@ def aligned(
             if subject in done:
                 raise ValueError("the rows of a subject come in two places; sort them by subject first")
             done.add(subject)
-            first = int(rows.time.min())
-            start = (origins or {}).get(subject, floor_minute(first - 1))
-            end = start - (start - int(rows.time.max())) // step * step if until is None else until
+            start = line(origins[subject], step, int(rows.time.min()) - 1)
+            end = line(start, step, int(rows.time.max()) - 1) + step if until is None else until
             edges = np.arange(start, end + 1, step, dtype=np.int64)
             if len(edges) > 1:
                 values, observed, age = fill(rows.time, rows.column, rows.value, edges, len(codes))

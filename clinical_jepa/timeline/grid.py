@@ -7,6 +7,11 @@ import numpy as np
 _LONG_AGO = np.iinfo(np.int64).min
 
 
+def line(origin: int, step: int, instant: int) -> int:
+    """The last edge at or before an instant of the one grid that an origin and a step make: ``origin + n * step``."""
+    return instant - (instant - origin) % step
+
+
 def fill(
     time: np.ndarray, column: np.ndarray, value: np.ndarray, edges: np.ndarray, columns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,8 @@ def check_meds(folder: Path) -> tuple[bool, list[str]]:
 def check_tables(settings: Settings, folder: Path, *, items: bool = False) -> tuple[bool, list[str]]:
     """Reads every table at or below a folder without storing it: is every line stored, refused or ignored, and why.
 
-    With ``items`` also which items no code map lists, the most frequent ones of each table.
+    With ``items`` also which items no code map lists, the most frequent ones of each table, and of which listed ones the
+    rows do not state the unit.
     """
     from clinical_jepa.sources.tables.accounts import accounts
 
@@ -75,8 +77,29 @@ def check_tables(settings: Settings, folder: Path, *, items: bool = False) -> tu
         for one in found
         for item, count in one.lines.items.most_common(SHOWN if items else 0)
     ]
-    listed = ["", tables.text(unlisted)] if items else []
+    listed = (
+        ["", tables.text(unlisted), "", tables.text(_not_in_rows({one.data_set for one in found}))] if items else []
+    )
     return not short, [tables.text(rows), "", tables.text(whys), *listed, "", sentence]
+
+
+def _not_in_rows(data_sets: Iterable[str]) -> list[dict[str, Any]]:
+    """The items whose unit is not the row's: only documented, or documented and disputed by the values."""
+    from clinical_jepa.sources.columnar.codemap import code_map
+
+    return [
+        {
+            "data set": name,
+            "of table": line["table"],
+            "item": line["item"],
+            "code": line["code"],
+            "unit": line["unit"],
+            "unit from": line["unit_from"],
+        }
+        for name in sorted(data_sets)
+        for line in code_map(name)
+        if line["unit_from"] in ("documentation", "disputed")
+    ]
 
 
 def _row(one: TableAccount) -> dict[str, Any]:

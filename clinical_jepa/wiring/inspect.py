@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,25 +38,29 @@ def _text(value: Any) -> Any:
 def timeline(
     settings: Settings, subject: str, *, step: str, hours: float, as_of: str | None, variables: Sequence[str] = ()
 ) -> Window:
-    """The aligned window of a subject that ends at ``as_of`` (default: the last minute anything is known of).
+    """The aligned window of a subject: whole bins of its one grid, the last of them over at ``as_of``.
+
+    The edges lie whole steps from the subject's origin, whatever is asked. Without ``as_of`` everything is known, and the
+    last bin is the one in which the last of it came.
 
     ``variables`` are short names or codes, in the order of the columns; none: all that are known of the subject.
     """
     from clinical_jepa.forecast.tasks import parse_duration
-    from clinical_jepa.records.instant import ceil_minute
+    from clinical_jepa.timeline.grid import line
     from clinical_jepa.timeline.windows import window
 
     store = compose.store(settings)
     subject_id = store.identify(subject)
     arrivals = store.history(subject_id, as_of=END if as_of is None else compose.instant(as_of))
-    if not arrivals.events.num_rows and not arrivals.signals.num_rows:
+    if not any(table.num_rows for table in (arrivals.events, arrivals.signals, arrivals.images)):
         raise BadRequest("nothing was known of this subject then; leave out --as-of, or give a later one")
-    end = compose.instant(as_of) if as_of else ceil_minute(_last(arrivals))
     if hours <= 0:
         raise BadRequest(f"--hours {hours:g}: a length above 0 is meant, like 24")
-    start = end - int(hours * HOUR)
     if not (width := parse_duration(step, "--step")):
         raise BadRequest("--step: bins need a width above 0, like 15m or 1h")
+    origin = arrivals.origins[subject_id]
+    end = compose.instant(as_of) if as_of else line(origin, width, _last(arrivals) - 1) + width
+    start = line(origin, width, end) - math.ceil(hours * HOUR / width) * width
     return window(
         arrivals,
         subject_id=subject_id,

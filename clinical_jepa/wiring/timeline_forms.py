@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clinical_jepa.records.errors import BadRequest
-from clinical_jepa.records.instant import MINUTE, from_us, iso
+from clinical_jepa.records.instant import MINUTE, SECOND, from_us, iso
 from clinical_jepa.vocabulary.codes import by_code
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def text(aligned: Window, width: int | None) -> str:
     seen = _observed(aligned)
     if not seen:
         span = f"{iso(int(aligned.edges[0]))} to {iso(int(aligned.edges[-1]))}"
-        return f"(nothing was observed from {span}; --hours looks further back)"
+        return f"(nothing was observed from {span}; --hours looks further back)" + _notes(aligned)
     bins = np.flatnonzero(aligned.observed.any(axis=1)).tolist()
     columns = [["until", "UTC", *_ends(aligned, bins)]]
     for variable in seen:
@@ -43,7 +43,20 @@ def text(aligned: Window, width: int | None) -> str:
         columns.append([name_of(code), unit_of(code) or "", *(_cell(aligned, index, variable) for index in bins)])
     fitting = _fitting(columns, width)
     rest = [column[0] for column in columns[fitting:]]
-    return _laid(columns[:fitting]) + (_others(rest, width) if rest else "")
+    return _laid(columns[:fitting]) + (_others(rest, width) if rest else "") + _notes(aligned)
+
+
+def _notes(aligned: Window) -> str:
+    """What is said of a bin that had begun and was not over, and of what is in no bin: newest image and signals."""
+    said, last = [], int(aligned.edges[-1])
+    if last < aligned.as_of:
+        said.append(f"The bin after {iso(last)} was not over at {iso(aligned.as_of)}: not shown.")
+    if aligned.image_time is not None and aligned.image_age is not None:
+        said.append(f"Newest image: {iso(aligned.image_time)}, {aligned.image_age // MINUTE} min old.")
+    if aligned.strips:
+        channels = ", ".join(f"{strip.channel} {strip.rate_hz:g} Hz" for strip in aligned.strips)
+        said.append(f"Newest signals: {channels}. Those of the window: --signals FILE.parquet")
+    return "".join(f"\n\n{one}" if number == 0 else f"\n{one}" for number, one in enumerate(said))
 
 
 def _observed(aligned: Window) -> list[int]:
@@ -87,7 +100,7 @@ def _others(names: Sequence[str], width: int | None) -> str:
 
 
 def values(aligned: Window) -> dict[str, Any]:
-    """For JSON: what the variables are, and a row a bin that holds anything; null was not observed."""
+    """For JSON: what the variables are, a row a bin that holds anything (null was not observed), newest image and signals."""
     names = {
         name_of(code): {
             "code": code,
@@ -101,7 +114,25 @@ def values(aligned: Window) -> dict[str, Any]:
         cells = [_cell(aligned, index, variable) for variable in range(len(aligned.codes))]
         held = {name: float(cell) if cell else None for name, cell in zip(names, cells, strict=True)}
         rows.append({"until": iso(int(aligned.edges[index + 1]))} | held)
-    return {"variables": names, "rows": rows}
+    return {"as_of": iso(aligned.as_of), "variables": names, "rows": rows} | _newest(aligned)
+
+
+def _newest(aligned: Window) -> dict[str, Any]:
+    """When the newest image was taken and how old it is, and the newest piece of each channel, without samples."""
+    image = None
+    if aligned.image_time is not None and aligned.image_age is not None:
+        image = {"time": iso(aligned.image_time), "age_s": aligned.image_age / SECOND}
+    signals = [
+        {
+            "channel": one.channel,
+            "time": iso(one.time),
+            "rate_hz": one.rate_hz,
+            "unit": one.unit,
+            "samples": one.samples.size,
+        }
+        for one in aligned.strips
+    ]
+    return {"image": image, "signals": signals}
 
 
 def write(aligned: Window, out: Path) -> None:

@@ -42,6 +42,24 @@ def test_peak_of_a_child_is_its_own_however_large_its_parent() -> None:
     assert few < many < 300 << 20
 
 
+@pytest.mark.parametrize(
+    ("few", "many", "met"),
+    [
+        (3.6, 3.9, [True, True]),
+        (3.9, 4.1, [True, False]),  # flat, and too much
+        (0.5, 0.7, [False, True]),  # little, and growing
+    ],
+)
+def test_memory_is_held_to_growth_and_to_an_absolute_limit(
+    few: float, many: float, met: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peaks = {10_000_000: few, 100_000_000: many}
+    monkeypatch.setattr(memory, "_peak", lambda work, folder, rows: round(peaks[rows] * 2**30))
+    figures = memory.run(Path(), 10_000_000)
+    assert [figure.met for figure in figures] == met * len(memory.WORK)
+    assert [figure.ratio for figure in figures][1::2] == [pytest.approx(many)] * len(memory.WORK)
+
+
 @pytest.mark.slow
 def test_memory_is_flat_while_the_input_grows_ten_times(tmp_path: Path) -> None:
     for figure in memory.run(tmp_path, 1_000_000):

@@ -1,4 +1,4 @@
-"""A whole store on its grids: against a naive loop, against windows, at any step, however the rows are cut."""
+"""A whole store on its grids: against a naive loop, against windows, at any step and origin, however the rows are cut."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.timeline.builders import arrivals, event, no_load
 HR, MAP = "LOINC//8867-4", "LOINC//8478-0"
 OTHER = "LOINC//9279-1"
 START = 1_767_225_600_000_000  # on a whole hour
+ORIGINS = dict.fromkeys((1, 2, 3), START)
 steps = st.sampled_from([SECOND, 7 * SECOND, MINUTE, 15 * MINUTE, HOUR])
 
 
@@ -42,10 +43,21 @@ def tables(rows: list[tuple]) -> list[pa.Table]:
     return [pa.Table.from_pylist([row for row in made if row["subject_id"] == who], EVENTS) for who in subjects]
 
 
-def naive(rows: list[tuple], who: int, step: int, end: int) -> list[list[tuple[float | None, int]]]:
+def edges(rows: list[tuple], who: int, step: int, origin: int, until: int) -> list[int]:
+    """Whole steps from the origin, the first the last one before the first value: found by walking."""
+    first = min(row[2] for row in rows if row[0] == who and row[1] != OTHER and row[3] is not None)
+    left = origin
+    while left >= first:
+        left -= step
+    while left + step < first:
+        left += step
+    return list(range(left, until + 1, step))
+
+
+def naive(rows: list[tuple], who: int, step: int, ends: list[int]) -> list[list[tuple[float | None, int]]]:
     """By bin and code: the value that counts, or None, and its age or -1."""
     found = []
-    for right in range(START + step, end + 1, step):
+    for right in ends:
         cells = []
         for code in (HR, MAP):
             mine = [
@@ -61,19 +73,21 @@ def naive(rows: list[tuple], who: int, step: int, end: int) -> list[list[tuple[f
 
 
 @settings(deadline=None)
-@given(facts())
-def test_every_bin_is_that_of_a_naive_loop(given_: tuple[int, list[tuple]]) -> None:
+@given(facts(), st.lists(st.integers(-4 * 60, 4 * 60), min_size=3, max_size=3))
+def test_every_bin_is_that_of_a_naive_loop(given_: tuple[int, list[tuple]], minutes: list[int]) -> None:
     step, rows = given_
     until = START + 8 * step
-    origins = dict.fromkeys((1, 2, 3), START)
+    origins = {who: START + minute * MINUTE for who, minute in zip((1, 2, 3), minutes, strict=True)}
     found = {
         one.subject_id: one for one in aligned(tables(rows), step=step, codes=[HR, MAP], origins=origins, until=until)
     }
     for who in (1, 2, 3):
         useful = [row for row in rows if row[0] == who and row[1] != OTHER and row[3] is not None]
-        assert (who in found) == bool(useful)
+        known = edges(rows, who, step, origins[who], until) if useful else []
+        assert (who in found) == (len(known) > 1)
         if who in found:
-            _equal(found[who], naive(rows, who, step, until))
+            assert found[who].edges.tolist() == known
+            _equal(found[who], naive(rows, who, step, known[1:]))
 
 
 def _equal(one: Aligned, expected: list[list[tuple[float | None, int]]]) -> None:
@@ -96,7 +110,7 @@ def test_pieces_of_any_size_and_windows_say_the_same(given_: tuple[int, list[tup
     whole = pa.concat_tables([EVENTS.empty_table(), *tables(ordered)])
     pieces = [whole.slice(first, size) for first in range(0, whole.num_rows, size)]
     until = START + 8 * step
-    for one in aligned(pieces, step=step, codes=[HR, MAP], until=until):
+    for one in aligned(pieces, step=step, codes=[HR, MAP], until=until, origins=ORIGINS):
         events = [
             event(who, code, time, time, value, event_id=f"{n:03}")
             for n, (who, code, time, value) in enumerate(ordered)
@@ -119,7 +133,7 @@ def test_pieces_of_any_size_and_windows_say_the_same(given_: tuple[int, list[tup
 
 def test_a_grid_begins_before_the_first_value_and_ends_with_the_last() -> None:
     rows = [(1, HR, START, 70.0), (1, HR, START + 90 * SECOND, 71.0)]
-    (one,) = aligned(tables(rows), step=MINUTE, codes=[HR])
+    (one,) = aligned(tables(rows), step=MINUTE, codes=[HR], origins=ORIGINS)
     assert one.edges.tolist() == [START + n * MINUTE for n in (-1, 0, 1, 2)]
     assert one.observed[:, 0].tolist() == [True, False, True]
     assert one.age[:, 0].tolist() == [0, MINUTE, 30 * SECOND]
@@ -128,6 +142,6 @@ def test_a_grid_begins_before_the_first_value_and_ends_with_the_last() -> None:
 def test_rows_that_are_not_by_subject_and_steps_of_nothing_are_refused() -> None:
     rows = tables([(1, HR, START, 70.0), (2, HR, START, 70.0)])
     with pytest.raises(ValueError, match="in two places"):
-        list(aligned([*rows, rows[0]], step=MINUTE, codes=[HR]))
+        list(aligned([*rows, rows[0]], step=MINUTE, codes=[HR], origins=ORIGINS))
     with pytest.raises(ValueError, match="at least 1"):
-        list(aligned(rows, step=0, codes=[HR]))
+        list(aligned(rows, step=0, codes=[HR], origins=ORIGINS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,64 @@ def settings(tmp_path: Path) -> Settings:
 def test_a_bin_width_is_any_duration(step: str, minutes: int, settings: Settings) -> None:
     edges = inspect.timeline(settings, "1", step=step, hours=1, as_of=iso(at(60))).edges
     assert set(np.diff(edges).tolist()) == {minutes * MINUTE}
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Settings:
+    """A store whose subject was first heard of at 08:07:30, about 08:02; later values from 08:22 to 10:10."""
+    first = Line(subject=1, time=2, value=1, known=7.5)
+    lines = [first, *(Line(subject=1, time=time, value=time) for time in (22, 22.5, 37, 40, 97, 130))]
+    store = Store.open(tmp_path / "odd", create=True)
+    store.append([batch(lines)], mode="history", now=START, prepare=lambda pixels, spacing: np.zeros((64, 64)))
+    return Settings(paths=Paths(store=str(tmp_path / "odd")))
+
+
+@pytest.mark.parametrize("minute", [30, 37, 52.3, 61, 97, 98, 600, None])
+@pytest.mark.parametrize(("hours", "step", "width"), [(1, "15m", 15), (0.6, "15m", 15), (24, "15m", 15), (3, "1h", 60)])
+def test_bins_lie_on_the_subjects_one_grid_whatever_is_asked(
+    odd: Settings, minute: float | None, hours: float, step: str, width: int
+) -> None:
+    as_of = None if minute is None else iso(at(minute))
+    found = inspect.timeline(odd, "1", step=step, hours=hours, as_of=as_of)
+    ends = found.edges[1:].tolist()
+    assert {(end - at(7)) % (width * MINUTE) for end in ends} == {0}
+    assert len(ends) == math.ceil(hours * 60 / width)
+    last = ends[-1]
+    if minute is not None:
+        assert last <= at(minute) < last + width * MINUTE
+    else:
+        assert last - width * MINUTE < at(130) <= last
+
+
+def test_a_bin_says_the_same_whenever_it_is_asked_for(odd: Settings, tmp_path: Path) -> None:
+    said: dict[str, set[float]] = {}
+    for minute in (97, 100, 103.5, 111):
+        asked = (
+            "timeline",
+            "1",
+            "--step",
+            "15m",
+            "--hours",
+            "2",
+            "--store",
+            tmp_path / "odd",
+            "--as-of",
+            iso(at(minute)),
+        )
+        for row in json.loads(typed(*asked, "--json").output)["rows"]:
+            said.setdefault(row["until"], set()).add(row["map"])
+        typed(*asked, "--out", tmp_path / f"{minute}.parquet")
+        ends = pl.read_parquet(tmp_path / f"{minute}.parquet")["until"].dt.minute().unique().to_list()
+        assert sorted(ends) == [7, 22, 37, 52]
+    told = {"2026-01-05T08:07:00Z": {1.0}, "2026-01-05T08:22:00Z": {22.0}, "2026-01-05T08:37:00Z": {37.0}}
+    assert said == told | {"2026-01-05T08:52:00Z": {40.0}, "2026-01-05T09:37:00Z": {97.0}}
+
+
+def test_a_bin_that_is_not_over_is_said_to_be_left_out(odd: Settings, tmp_path: Path) -> None:
+    asked = ("timeline", "1", "--step", "15m", "--store", tmp_path / "odd", "--as-of")
+    left_out = "The bin after 2026-01-05T09:37:00Z was not over at 2026-01-05T09:45:00Z: not shown."
+    assert typed(*asked, iso(at(105))).output.splitlines()[-1] == left_out
+    assert "not over" not in typed(*asked, iso(at(97))).output
 
 
 @pytest.mark.parametrize("step", ["0m", "15", "-1h", "1 fortnight"])

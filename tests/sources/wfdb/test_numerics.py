@@ -16,6 +16,7 @@ from clinical_jepa.records.batch import Rejection
 from clinical_jepa.records.events import EVENTS
 from clinical_jepa.records.instant import MINUTE, SECOND, to_us
 from clinical_jepa.sources.wfdb import annotations, mapping, reader
+from clinical_jepa.vocabulary import site
 from clinical_jepa.vocabulary.codes import by_code
 from clinical_jepa.vocabulary.tables import schemas
 from tests.sources.wfdb import builders
@@ -59,6 +60,33 @@ def test_zero_and_nan_are_no_value(tmp_path: Path) -> None:
     rows, rejections = read(path)
     assert [(row["time"] - START) // MINUTE for row in rows] == [2]
     assert rejections == []
+
+
+def test_zero_is_a_value_where_the_sites_table_does_not_say_that_it_is_none(tmp_path: Path) -> None:
+    (tmp_path / "codes").mkdir()
+    head = (schemas() / "codes" / "wfdb.csv").read_text().splitlines()[0]
+    (tmp_path / "codes" / "wfdb.csv").write_text(f"{head}\nCVP,numeric,MDC//150087,mm[Hg],1,,,\n")
+    path = builders.numerics(tmp_path, {"CVP": [0.0, np.nan, 7.0, 0.0], "HR": [0.0, 60.0, 60.0, 60.0]}, UNITS)
+    said = {}
+    for folder in (None, tmp_path / "codes", None):
+        site.use(folder)
+        try:
+            rows, rejections = read(path)
+        finally:
+            site.use(None)
+        assert rejections == []
+        said[folder] = [
+            [
+                (minute, row["numeric_value"])
+                for minute in range(4)
+                for row in rows
+                if row["code"] == code and row["time"] == START + minute * MINUTE
+            ]
+            for code in ("MDC//150087", "MDC//147842")
+        ]
+    heart_rate = [(1, 60.0), (2, 60.0), (3, 60.0)]  # its shipped row holds in any case
+    assert said[tmp_path / "codes"] == [[(0, 0.0), (2, 7.0), (3, 0.0)], heart_rate]
+    assert said[None] == [[(2, 7.0)], heart_rate]
 
 
 def test_the_second_signal_for_a_code_fills_where_the_first_has_no_value(tmp_path: Path) -> None:
