@@ -20,7 +20,7 @@ from clinical_jepa.vocabulary.tables import tables_hash
 if TYPE_CHECKING:
     from clinical_jepa.store.events import Store
 
-READERS = 2  # raise it when a reader says anything else of the same bytes: then every unit is read again
+READERS = 3  # raise it when a reader says anything else of the same bytes: then every unit is read again
 
 
 def reading(found: Found, site: ReadContext, store: Store) -> tuple[str, str | None]:

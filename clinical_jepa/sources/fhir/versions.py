@@ -59,6 +59,7 @@ def as_r4(body: Json, version: Version) -> Json:
     match kind:
         case "Encounter":
             out["class"] = _first(out.get("class"), "coding")
+            out["diagnosis"] = [_diagnosis(one, said) for one in out.get("diagnosis", ()) for said in _conditions(one)]
             if isinstance(out.get("status"), str):
                 out["status"] = _R5_ENCOUNTER.get(out["status"], out["status"])
         case "ServiceRequest" if isinstance(out.get("code"), dict):
@@ -83,7 +84,8 @@ def fields() -> dict[str, dict[str, str]]:
 def _looks_r5(body: Json) -> bool:
     kind = body.get("resourceType")
     if kind == "Encounter":
-        return isinstance(body.get("class"), list) or body.get("status") in _R5_ENCOUNTER
+        listed = isinstance(body.get("class"), list) or body.get("status") in _R5_ENCOUNTER
+        return listed or _lists_conditions(body.get("diagnosis"))
     if kind == "ServiceRequest":
         return isinstance(body.get("code"), dict) and "concept" in body["code"]
     if kind == "DocumentReference":
@@ -94,6 +96,29 @@ def _looks_r5(body: Json) -> bool:
         modality = first.get("modality") if isinstance(first, dict) else None
         return isinstance(modality, dict) and "coding" in modality
     return False
+
+
+def _lists_conditions(diagnoses: object) -> bool:
+    held = diagnoses if isinstance(diagnoses, list) else ()
+    return any(isinstance(one, dict) and isinstance(one.get("condition"), list) for one in held)
+
+
+def _conditions(diagnosis: Json) -> list[Json]:
+    """What a diagnosis of R5 is about; one that says nothing where it only has a use."""
+    said = diagnosis.get("condition", [{}])
+    if not isinstance(said, list):
+        raise TypeError("R5 has a list of conditions")
+    return said
+
+
+def _diagnosis(diagnosis: Json, said: Json) -> Json:
+    """R4 has one reference and one concept where R5 has lists of them."""
+    out = {"condition": said.get("reference", {})}
+    if uses := [use.get("coding", ()) for use in diagnosis.get("use", ())]:
+        out["use"] = {
+            "coding": [coding for use in uses for coding in use] if all(uses) else []
+        }  # [] where one is words
+    return out
 
 
 def _series(series: Json) -> Json:
