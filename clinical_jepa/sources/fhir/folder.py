@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from clinical_jepa.sources.fhir.bindings import foreign
 from clinical_jepa.sources.fhir.discharges import Stays, discharge_diagnoses
 from clinical_jepa.sources.fhir.files import NO_JSON, Json, items, kind_of, parsed
 from clinical_jepa.sources.fhir.times import instant
@@ -116,7 +117,9 @@ def _note(body: Json, folder: Folder, zone: ZoneInfo) -> None:
         case "Encounter":
             _note_encounter(body, folder, zone)
         case "MedicationAdministration":
-            folder.infusions.update(_infusion(as_r4(body, folder.version(body)), zone))
+            version = folder.version(body)
+            if foreign(body, version) is None:  # one that is refused goes on with nothing
+                folder.infusions.update(_infusion(as_r4(body, version), zone))
 
 
 def _note_encounter(body: Json, folder: Folder, zone: ZoneInfo) -> None:

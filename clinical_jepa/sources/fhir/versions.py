@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from clinical_jepa.sources.fhir.bindings import has_r5_code
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.vocabulary.tables import cached, rows
 
@@ -39,7 +40,7 @@ def version_of(body: Json, said: Version | None = None) -> Version:
     only = {names.get(name) for name in body}
     if "R4" in only and "R5" not in only:
         return "R4"
-    return "R5" if "R5" in only or _looks_r5(body) else "R4"
+    return "R5" if "R5" in only or _looks_r5(body) or has_r5_code(body) else "R4"
 
 
 def named(kind: str) -> str:
@@ -84,12 +85,11 @@ def fields() -> dict[str, dict[str, str]]:
 def _looks_r5(body: Json) -> bool:
     kind = body.get("resourceType")
     if kind == "Encounter":
-        listed = isinstance(body.get("class"), list) or body.get("status") in _R5_ENCOUNTER
-        return listed or _lists_conditions(body.get("diagnosis"))
+        return isinstance(body.get("class"), list) or _lists_conditions(body.get("diagnosis"))
     if kind == "ServiceRequest":
         return isinstance(body.get("code"), dict) and "concept" in body["code"]
-    if kind == "DocumentReference":
-        return isinstance(body.get("context"), list)
+    if kind in ("DocumentReference", "Device"):
+        return isinstance(body.get("context" if kind == "DocumentReference" else "type"), list)
     if kind == "ImagingStudy":
         series = body.get("series")
         first = series[0] if isinstance(series, list) and series else None
