@@ -65,7 +65,10 @@ class Rows:
     def add(self, fact: Fact, origin: Origin) -> bool:
         """Keep the fact in its canonical unit, or keep its rejection; True when it was kept as an event."""
         known = by_code().get(fact.code)
-        value, unit = fact.value, fact.unit
+        value, unit = (
+            abs(fact.value) if fact.value == 0 else fact.value,
+            fact.unit,
+        )  # no minus zero: it is the same fact
         if value is not None and known is not None and known.unit is not None:
             problem, value = _canonical(known, value, unit)
             if problem is not None:

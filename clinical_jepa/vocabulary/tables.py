@@ -29,6 +29,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "fhir_systems.csv": ("uri",),
     "fhir_channels.csv": ("system", "code"),
     "fhir_fields.csv": ("resource", "field"),
+    "fhir_bindings.csv": ("resource", "element", "code"),
     "hl7v2.csv": ("system", "code"),
     "hl7v2_absent.csv": ("text",),
     "hl7v2_charsets.csv": ("name",),

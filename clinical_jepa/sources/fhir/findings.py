@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clinical_jepa.records.instant import BEGINNING
+from clinical_jepa.records.events import RETRACTED
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Outcome, Refusal, encounter_of
 from clinical_jepa.sources.fhir.mapping import code_of, label_of
@@ -17,14 +17,19 @@ _STUDY = {
     "cancelled": "cancelled",
     "entered-in-error": "entered-in-error",
     "unknown": "final",
-    "inactive": "cancelled",  # R5
 }
+_UNENDED = (
+    "a discharge diagnosis, or one that nobody dated, of a stay of which no end is known: "
+    "it is read again once the finished Encounter comes beside it"
+)
+_UNCLEAR = "it may be a discharge diagnosis: an Encounter of its patient has diagnoses of a shape that cannot be read"
 
 
 def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
     """One row: true since its onset, known when recorded; where that is not said, when its encounter ended.
 
-    What its encounter names as a discharge diagnosis is not known before that encounter ended, whatever was recorded.
+    What an encounter names as a discharge diagnosis is not known before that encounter ended, whatever was recorded; it is
+    refused while there is no end.
     """
     status = _condition_status(body, frame)
     code = code_of(body.get("code", {}))
@@ -36,6 +41,11 @@ def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
     if onset is None:
         yield Refusal(reason="no-time", message="a Condition with neither onset nor recordedDate")
         return
+    ends = frame.folder.stays.awaited(frame.key.partition("/")[2], encounter_of(body), dated=recorded is not None)
+    unended = None in ends or frame.reference in frame.folder.stays.unclear
+    if unended and status not in RETRACTED:  # that it was taken back tells nothing of what will be found
+        yield Refusal(reason="no-time", message=_UNCLEAR if None not in ends else _UNENDED)
+        return
     time = frame.instant(onset)
     available, basis = frame.known(time, status=status, reported=recorded, kind="diagnosis")
     yield Fact(
@@ -43,7 +53,7 @@ def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
         subject_id=frame.subject_id,
         code=f"CONDITION//{code}",
         time=time,
-        available_time=max(available, *_no_earlier(body, frame, recorded)),
+        available_time=max([available, *(end for end in ends if end is not None)]),
         available_basis=basis,
         text=label_of(body["code"]),
         encounter_id=encounter_of(body),
@@ -52,19 +62,9 @@ def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
     )
 
 
-def _no_earlier(body: Json, frame: Frame, recorded: str | None) -> tuple[int, ...]:
-    """Instants before which a diagnosis was not known."""
-    discharge = frame.folder.discharged.get(frame.key.partition("/")[2])
-    ended = frame.folder.ends.get(encounter_of(body) or "") if recorded is None else None
-    return tuple(moment for moment in (discharge, ended) if moment is not None) or (BEGINNING,)
-
-
 def imaging_study(body: Json, frame: Frame) -> Iterator[Outcome]:
     """One row saying that a study was made; its pictures come as DICOM."""
-    status = _STUDY.get(body["status"])
-    if status is None:
-        yield Refusal(reason="invalid", message="ImagingStudy.status is none of FHIR's five")
-        return
+    status = _STUDY[body["status"]]
     if "started" not in body:
         yield Refusal(reason="no-time", message="an ImagingStudy without started")
         return

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from clinical_jepa.sources.fhir.bindings import foreign
+from clinical_jepa.sources.fhir.discharges import Stays, discharge_diagnoses
 from clinical_jepa.sources.fhir.files import NO_JSON, Json, items, kind_of, parsed
 from clinical_jepa.sources.fhir.times import instant
 from clinical_jepa.sources.fhir.versions import Version, as_r4, declared, version_of
@@ -21,7 +23,6 @@ _NEEDS_NONE = (
     *("ServiceRequest", "DiagnosticReport", "DocumentReference", "Device", "Flag"),
 )
 _TOLD_OF = ("Patient", "Encounter", "MedicationAdministration", "CapabilityStatement")
-_DISCHARGE = ("DD", "discharge-diagnosis")  # what an Encounter's diagnosis is used for
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 
 
@@ -29,15 +30,13 @@ BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, Arithmeti
 class Folder:
     """``patients`` maps a Patient's id to its identifier; empty where the folder declares none.
 
-    ``first_seen`` is a patient's first encounter start, ``ends`` an encounter's end, ``discharged`` the end of the encounter
-    that names a Condition as its discharge diagnosis; ``infusions`` holds (subject id, code, start) of every administration
-    with a rate; ``versions`` what a CapabilityStatement says, at most one.
+    ``first_seen`` is a patient's first encounter start, ``stays`` what diagnoses wait for; ``infusions`` holds (subject id,
+    code, start) of every administration with a rate; ``versions`` what a CapabilityStatement says, at most one.
     """
 
     patients: dict[str, str] = field(default_factory=dict)
     first_seen: dict[str, int] = field(default_factory=dict)
-    ends: dict[str, int] = field(default_factory=dict)
-    discharged: dict[str, int] = field(default_factory=dict)
+    stays: Stays = field(default_factory=Stays)
     infusions: set[tuple[str, str, int]] = field(default_factory=set)
     versions: list[Version] = field(default_factory=list)
 
@@ -116,25 +115,29 @@ def _note(body: Json, folder: Folder, zone: ZoneInfo) -> None:
         case "Patient":
             folder.patients[str(body.get("id"))] = identifier_of(body)
         case "Encounter":
-            _note_encounter(as_r4(body, folder.version(body)), folder, zone)
+            _note_encounter(body, folder, zone)
         case "MedicationAdministration":
-            folder.infusions.update(_infusion(as_r4(body, folder.version(body)), zone))
+            version = folder.version(body)
+            if foreign(body, version) is None:  # one that is refused goes on with nothing
+                folder.infusions.update(_infusion(as_r4(body, version), zone))
 
 
 def _note_encounter(body: Json, folder: Folder, zone: ZoneInfo) -> None:
+    subject, name = plain_id(body["subject"]["reference"]), str(body.get("id"))
+    folder.stays.note(name, None, [])  # whatever of it cannot be read: it has not ended
+    try:
+        body = as_r4(body, folder.version(body))
+        named = [plain_id(one) for one in discharge_diagnoses(body) if one is not None]
+    except BROKEN:
+        folder.stays.unclear.add(subject)
+        raise
+    folder.stays.note(name, None, named)
     period = body.get("period") or {}
     start, end = (None if key not in period else instant(period[key], zone) for key in ("start", "end"))
-    subject = plain_id(body["subject"]["reference"])
     if start is not None:
         folder.first_seen[subject] = min(start, folder.first_seen.get(subject, start))
-    if end is None:
-        return
-    folder.ends[str(body.get("id"))] = end
-    for diagnosis in body.get("diagnosis", ()):
-        uses = {coding.get("code") for coding in (diagnosis.get("use") or {}).get("coding", ())}
-        if uses & set(_DISCHARGE):
-            named = plain_id(diagnosis["condition"]["reference"])
-            folder.discharged[named] = max(end, folder.discharged.get(named, end))
+    if body.get("status") == "finished":  # the end of any other is a plan
+        folder.stays.note(name, end, [])
 
 
 def _infusion(body: Json, zone: ZoneInfo) -> set[tuple[str, str, int]]:

@@ -150,7 +150,7 @@ def _of_item(item: Item, reading: _Reading) -> list[Outcome]:
     if not isinstance(kind, str):
         return [Refusal(reason="invalid", message="JSON without a resourceType: no FHIR resource")]
     if kind == "OperationOutcome":
-        return withdrawals.left_out(body)
+        return withdrawals.left_out(body, reading.folder.version(body))
     if kind not in READERS:
         return [Ignored(kind=named(kind))]
     refusal = _judged(body, item, reading)
@@ -170,8 +170,8 @@ def _judged(body: Json, item: Item, reading: _Reading) -> Refusal | None:
     if strict and item.raw is not None and twice_named(item.raw):
         return Refusal(reason="invalid", message=f"{body['resourceType']}: an element stands there twice")
     if strict or doubtful(body, version):
-        return verdict(body, version) or own_checks(body)
-    return own_checks(body)
+        return verdict(body, version) or own_checks(body, version)
+    return own_checks(body, version)
 
 
 def _outcomes(body: Json, reader: Reader, reading: _Reading) -> list[Outcome]:

@@ -17,6 +17,7 @@ from clinical_jepa.records.events import RETRACTED
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import SOURCE, Frame, Ignored, Outcome, Refusal
 from clinical_jepa.sources.fhir.mapping import canonical_names
+from clinical_jepa.sources.fhir.times import only_event
 from clinical_jepa.sources.signals import pieces as signals
 from clinical_jepa.sources.signals.pieces import Recording
 from clinical_jepa.sources.signals.versions import Said, as_version
@@ -56,6 +57,7 @@ def pieces(place: tuple[str, Json], body: Json, frame: Frame, status: str) -> It
         body.get("effectiveDateTime")
         or body.get("effectiveInstant")
         or (body.get("effectivePeriod") or {}).get("start")
+        or only_event(body.get("effectiveTiming") or {})
     )
     if start is None or "T" not in start:
         yield Refusal(reason="no-time", message=f"{found.name}: a waveform needs the instant of its first sample")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from clinical_jepa.records.instant import SECOND, to_us
@@ -29,6 +31,12 @@ def instant(text: str, zone: ZoneInfo) -> int:
             return to_us(datetime.fromisoformat(f"{text[:17]}59{text[19:]}").astimezone(UTC)) + SECOND
         return to_us(datetime.fromisoformat(text).astimezone(UTC))
     return _midnight(_after(text), zone)
+
+
+def only_event(timing: Mapping[str, Any]) -> str | None:
+    """The one instant that a Timing states; None where it states several, or a rule that makes them."""
+    events = timing.get("event", [])
+    return str(events[0]) if isinstance(events, list) and len(events) == 1 and "repeat" not in timing else None
 
 
 def day_start(text: str, zone: ZoneInfo) -> int:

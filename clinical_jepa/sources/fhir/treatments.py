@@ -24,9 +24,6 @@ _ENDED = ("completed", "stopped")
 
 def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
     """The rate from its start, 0 at an end that no further rate follows; a total dose at its end; else that it was given."""
-    if body["status"] not in _STATUS:
-        yield Refusal(reason="invalid", message="MedicationAdministration.status is none of FHIR's seven")
-        return
     if "medicationCodeableConcept" not in body:
         yield Refusal(reason="unmapped", message="the medication is a reference: send it as a coded concept")
         return
@@ -55,16 +52,23 @@ def _dose(code: str, end: str, dose: Json, body: Json, frame: Frame) -> Outcome:
         return Ignored(kind="MedicationAdministration dose not complete")
     if "code" not in dose:
         return Refusal(reason="no-unit", message=f"{code}: a dose without a UCUM unit code")
-    return _row(code, "#dose", end, (number(dose["value"]), dose["code"]), body, frame)
+    return _row(code, "#dose", end, (_amount(dose), dose["code"]), body, frame)
 
 
 def _rate(dosage: Json) -> tuple[float | None, str | None] | None:
     if "rateQuantity" in dosage:
-        return number(dosage["rateQuantity"]["value"]), dosage["rateQuantity"].get("code")
+        return _amount(dosage["rateQuantity"]), dosage["rateQuantity"].get("code")
     if "rateRatio" in dosage:
         above, below = dosage["rateRatio"]["numerator"], dosage["rateRatio"]["denominator"]
-        return number(above["value"]) / number(below.get("value", 1)), f"{above['code']}/{below['code']}"
+        return _amount(above) / _amount({"value": 1} | below), f"{above['code']}/{below['code']}"
     return None
+
+
+def _amount(quantity: Json) -> float:
+    """A number that is no bound; ``ValueError`` for one with a comparator, which FHIR does not allow here."""
+    if "comparator" in quantity:
+        raise ValueError("a bound is no amount")
+    return number(quantity["value"])
 
 
 def _period(body: Json) -> tuple[str | None, str | None]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from clinical_jepa.sources.fhir.bindings import foreign
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Refusal
 from clinical_jepa.sources.fhir.versions import Version, fields
@@ -28,7 +29,7 @@ def doubtful(body: Json, version: Version) -> bool:
     return not isinstance(text, dict) or (text is not body and not {"status", "div"} <= text.keys())
 
 
-def own_checks(body: Json) -> Refusal | None:
+def own_checks(body: Json, version: Version) -> Refusal | None:
     """What the library lets pass and this system must not."""
     name = body.get("id")
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID:
@@ -36,7 +37,10 @@ def own_checks(body: Json) -> Refusal | None:
             f"{body['resourceType']} without an id of 1 to {LONGEST_ID} characters: its versions could not be told"
         )
         return Refusal(reason="invalid", message=message)
-    return None
+    element = foreign(body, version)
+    return (
+        None if element is None else Refusal(reason="invalid", message=f"{element} is none of FHIR {version}'s codes")
+    )
 
 
 def verdict(body: Json, version: Version) -> Refusal | None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from clinical_jepa.sources.fhir.bindings import has_r5_code
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.vocabulary.tables import cached, rows
 
@@ -39,7 +40,7 @@ def version_of(body: Json, said: Version | None = None) -> Version:
     only = {names.get(name) for name in body}
     if "R4" in only and "R5" not in only:
         return "R4"
-    return "R5" if "R5" in only or _looks_r5(body) else "R4"
+    return "R5" if "R5" in only or _looks_r5(body) or has_r5_code(body) else "R4"
 
 
 def named(kind: str) -> str:
@@ -59,6 +60,7 @@ def as_r4(body: Json, version: Version) -> Json:
     match kind:
         case "Encounter":
             out["class"] = _first(out.get("class"), "coding")
+            out["diagnosis"] = [_diagnosis(one, said) for one in out.get("diagnosis", ()) for said in _conditions(one)]
             if isinstance(out.get("status"), str):
                 out["status"] = _R5_ENCOUNTER.get(out["status"], out["status"])
         case "ServiceRequest" if isinstance(out.get("code"), dict):
@@ -83,17 +85,40 @@ def fields() -> dict[str, dict[str, str]]:
 def _looks_r5(body: Json) -> bool:
     kind = body.get("resourceType")
     if kind == "Encounter":
-        return isinstance(body.get("class"), list) or body.get("status") in _R5_ENCOUNTER
+        return isinstance(body.get("class"), list) or _lists_conditions(body.get("diagnosis"))
     if kind == "ServiceRequest":
         return isinstance(body.get("code"), dict) and "concept" in body["code"]
-    if kind == "DocumentReference":
-        return isinstance(body.get("context"), list)
+    if kind in ("DocumentReference", "Device"):
+        return isinstance(body.get("context" if kind == "DocumentReference" else "type"), list)
     if kind == "ImagingStudy":
         series = body.get("series")
         first = series[0] if isinstance(series, list) and series else None
         modality = first.get("modality") if isinstance(first, dict) else None
         return isinstance(modality, dict) and "coding" in modality
     return False
+
+
+def _lists_conditions(diagnoses: object) -> bool:
+    held = diagnoses if isinstance(diagnoses, list) else ()
+    return any(isinstance(one, dict) and isinstance(one.get("condition"), list) for one in held)
+
+
+def _conditions(diagnosis: Json) -> list[Json]:
+    """What a diagnosis of R5 is about; one that says nothing where it only has a use."""
+    said = diagnosis.get("condition", [{}])
+    if not isinstance(said, list):
+        raise TypeError("R5 has a list of conditions")
+    return said
+
+
+def _diagnosis(diagnosis: Json, said: Json) -> Json:
+    """R4 has one reference and one concept where R5 has lists of them."""
+    out = {"condition": said.get("reference", {})}
+    if uses := [use.get("coding", ()) for use in diagnosis.get("use", ())]:
+        out["use"] = {
+            "coding": [coding for use in uses for coding in use] if all(uses) else []
+        }  # [] where one is words
+    return out
 
 
 def _series(series: Json) -> Json:

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 from clinical_jepa.records.batch import Retraction
 from clinical_jepa.records.events import RETRACTED
+from clinical_jepa.sources.fhir.bindings import foreign
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.frame import Frame, Ignored, Outcome, Refusal, retraction
 from clinical_jepa.sources.fhir.times import instant
-from clinical_jepa.sources.fhir.versions import named
+from clinical_jepa.sources.fhir.versions import Version, named
 
 _RECORD = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})$")
 _WORD = re.compile(r"[a-z-]{1,40}")
@@ -42,8 +43,10 @@ def whole_record(body: Json, frame: Frame) -> Retraction | None:
     return frame.withdrawal(body.get("issued")) if said & set(RETRACTED) else None
 
 
-def left_out(body: Json) -> list[Outcome]:
+def left_out(body: Json, version: Version) -> list[Outcome]:
     """A server's own account of what it could not send: each error is a refusal, the rest is counted."""
+    if (element := foreign(body, version)) is not None:
+        return [Refusal(reason="invalid", message=f"{element} is none of FHIR {version}'s codes: it may be an error")]
     out: list[Outcome] = []
     for issue in body.get("issue", ()):
         severity, code = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clinical_jepa.records.batch import Identity
@@ -32,7 +32,21 @@ FACTS = st.fixed_dictionaries(
 COLUMNS = Columns(subject="who", encounter=None, key=("id",), shown=("id",))
 
 
+MINUS_ZERO = {
+    "code": "SERVICE//MED",
+    "time": 0,
+    "reported": None,
+    "delay": None,
+    "value": -0.0,
+    "unit": None,
+    "text": None,
+}
+
+
 @settings(max_examples=150)
+@example([MINUS_ZERO])
+@example([MINUS_ZERO | {"code": "LOINC//8867-4", "value": None}, MINUS_ZERO])
+@example([MINUS_ZERO | {"unit": "1"}, MINUS_ZERO | {"code": "LOINC//8310-5", "unit": "Cel"}])
 @given(st.lists(FACTS, max_size=12))
 def test_both_ways_give_the_same_rows_and_refusals(facts: list[dict]) -> None:
     by_row, by_column = Rows(), _by_column(facts)

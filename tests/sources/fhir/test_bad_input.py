@@ -141,3 +141,11 @@ def test_a_broken_bundle_is_one_refusal(tmp_path: Path) -> None:
 def test_blank_lines_are_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, "Observation.ndjson", GOOD, b"", b"  ", observation("o2"))
     assert [item.record for item in items(path)] == ["line 1", "line 4"]
+
+
+def test_a_patient_of_whom_no_identifier_can_be_read_is_refused(tmp_path: Path) -> None:
+    """It declares nobody: read on, it would be another than those who refer to it mean."""
+    patient = {"resourceType": "Patient", "id": "p1", "gender": "male", "meta": {"lastUpdated": "2026-01-05T09:00:00Z"}}
+    batch = read(write(tmp_path, "Patient.ndjson", patient | {"identifier": ["mrn 7"]}))
+    assert ([one.reason for one in batch.rejections], batch.events.num_rows) == (["invalid"], 0)
+    assert read(write(tmp_path, "Patient.ndjson", patient)).events.num_rows == 1

@@ -8,127 +8,86 @@ from typing import Any
 import pytest
 
 from clinical_jepa.sources.fhir.versions import fields, version_of
-from tests.sources.fhir.builders import LOINC, facts, observation, only, quantity, read, write
+from tests.sources.fhir.builders import facts, observation, only, quantity, read, write
+from tests.sources.fhir.twins import ACT, ALIKE, KINDS, PERIOD, SUBJECT, accepted, concept, twins
 
-SUBJECT = {"reference": "Patient/p1"}
-PERIOD = {"start": "2026-01-05T08:00:00Z", "end": "2026-01-07T10:00:00Z"}
-RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
-ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+CAPABLE = "CapabilityStatement.json"
 
 
-def concept(system: str, code: str, **more: Any) -> dict[str, Any]:
-    return {"coding": [{"system": system, "code": code}]} | more
+def capability(number: str) -> dict[str, Any]:
+    return {"resourceType": "CapabilityStatement", "fhirVersion": number}
 
 
-R5: dict[str, dict[str, Any]] = {
-    "Encounter": {
-        "id": "e1",
-        "status": "discharged",
-        "class": [concept(ACT, "IMP")],
-        "subject": SUBJECT,
-        "actualPeriod": PERIOD,
-        "admission": {"dischargeDisposition": concept("urn:d", "home")},
-        "location": [{"location": {"display": "Bed 1"}, "status": "completed", "period": PERIOD}],
-    },
-    "MedicationAdministration": {
-        "id": "m1",
-        "status": "completed",
-        "medication": {"concept": concept(RXNORM, "7512")},
-        "subject": SUBJECT,
-        "occurencePeriod": PERIOD,
-        "dosage": {"rateQuantity": quantity(0.05, "ug/kg/min")},
-    },
-    "MedicationRequest": {
-        "id": "r1",
-        "status": "active",
-        "intent": "order",
-        "medication": {"concept": concept(RXNORM, "2193")},
-        "subject": SUBJECT,
-        "authoredOn": "2026-01-05T08:00:00Z",
-    },
-    "ServiceRequest": {
-        "id": "s1",
-        "status": "active",
-        "intent": "order",
-        "code": {"concept": concept(LOINC, "2524-7")},
-        "subject": SUBJECT,
-        "authoredOn": "2026-01-05T08:00:00Z",
-        "occurrenceDateTime": "2026-01-05T09:00:00Z",
-    },
-    "Procedure": {
-        "id": "x1",
-        "status": "completed",
-        "code": concept("http://snomed.info/sct", "40701008"),
-        "subject": SUBJECT,
-        "occurrencePeriod": PERIOD,
-    },
-    "ImagingStudy": {
-        "id": "i1",
-        "status": "available",
-        "subject": SUBJECT,
-        "started": "2026-01-05T08:00:00Z",
-        "series": [{"uid": "1.2", "modality": concept("urn:dcm", "CR")}],
-    },
-    "DocumentReference": {
-        "id": "d1",
-        "status": "current",
-        "type": concept(LOINC, "18842-5"),
-        "subject": SUBJECT,
-        "context": [{"reference": "Encounter/e1"}],
-        "date": "2026-01-07T11:00:00Z",
-        "content": [{"attachment": {"title": "t"}}],
-    },
-}
-CODES = {
-    "Encounter": {"HOSPITAL_ADMISSION//IMP", "TRANSFER_TO", "HOSPITAL_DISCHARGE//home"},
-    "MedicationAdministration": {"RXNORM//7512"},
-    "MedicationRequest": {"ORDER//RXNORM//2193"},
-    "ServiceRequest": {"ORDER//LOINC//2524-7"},
-    "Procedure": {"PROCEDURE//SNOMED//40701008"},
-    "ImagingStudy": {"IMAGING_STUDY//CR"},
-    "DocumentReference": {"DOCUMENT//LOINC//18842-5"},
-}
-
-
-@pytest.mark.parametrize("kind", sorted(R5))
-def test_an_r5_resource_is_told_by_its_shape_and_read(kind: str, tmp_path: Path) -> None:
-    from fhir.resources import get_fhir_model_class
-
-    body = {"resourceType": kind} | R5[kind]
-    get_fhir_model_class(kind).model_validate(body)
-    assert version_of(body) == "R5"
-    for strict in (False, True):
-        batch = read(write(tmp_path, f"{kind}.ndjson", body), strict=strict)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("declared", [False, True])
+@pytest.mark.parametrize("strict", [False, True])
+def test_the_same_facts_in_both_versions_are_the_same_rows(
+    kind: str, declared: bool, strict: bool, tmp_path: Path
+) -> None:
+    """Told apart by their shape, or by their server's word."""
+    found = {}
+    for version, body in twins(kind).items():
+        assert accepted(body, version)
+        assert version_of(body) == ("R4" if kind in ALIKE else version)
+        folder = tmp_path / version
+        folder.mkdir()
+        if declared:
+            write(folder, CAPABLE, capability({"R4": "4.0.1", "R5": "5.0.0"}[version]))
+        batch = read(write(folder, f"{kind}.ndjson", body), strict=strict, trust_last_updated=True)
         assert batch.rejections == ()
-        assert set(batch.events["code"].to_pylist()) == CODES[kind]
+        found[version] = (batch.events.to_pylist(), batch.ignored)
+    if kind == "Device":  # R5's has no patient
+        assert [row["code"] for row in found["R4"][0]] == ["DEVICE//LOINC//2524-7"]
+        assert found["R5"] == ([], {"Device about no Patient": 1})
+    else:
+        assert found["R4"][0]
+        assert found["R4"] == found["R5"]
 
 
-def test_the_same_facts_in_both_versions_are_the_same_rows(tmp_path: Path) -> None:
-    newer = {"resourceType": "Encounter"} | R5["Encounter"]
-    older = {
-        "resourceType": "Encounter",
-        "id": "e1",
-        "status": "finished",
-        "class": {"system": ACT, "code": "IMP"},
-        "subject": SUBJECT,
-        "period": PERIOD,
-        "hospitalization": newer["admission"],
-        "location": newer["location"],
+@pytest.mark.parametrize("number", ["4.0.1", "4.3.0"])
+def test_r4_and_r4b_are_read_as_r4_where_their_server_says_so(number: str, tmp_path: Path) -> None:
+    write(tmp_path, CAPABLE, capability(number))
+    for kind in KINDS:
+        batch = read(write(tmp_path, f"{kind}.ndjson", twins(kind)["R4"]), strict=True, trust_last_updated=True)
+        assert (batch.rejections, batch.events.num_rows > 0) == ((), True)
+    newer = only(read(write(tmp_path, "Procedure.ndjson", twins("Procedure")["R5"])))
+    assert "FHIR R4" in newer.message
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_earlier_classes_of_a_stay_are_rows_in_r4_and_resources_of_their_own_in_r5(
+    strict: bool, tmp_path: Path
+) -> None:
+    stay = twins("Encounter")
+    emergency = {"start": "2026-01-05T07:00:00Z", "end": PERIOD["start"]}
+    history = [{"class": {"system": ACT, "code": "EMER"}, "period": emergency}]
+    older = stay["R4"] | {"classHistory": history}
+    assert accepted(older, "R4")
+    rows = facts(read(write(tmp_path, "Encounter.ndjson", older), strict=strict))
+    assert {row for row in rows if row[0].startswith("ENCOUNTER_CLASS")} == {
+        ("ENCOUNTER_CLASS//EMER", emergency["start"], emergency["start"], "assumed", None, "final")
     }
-    ids = [read(write(tmp_path, "Encounter.ndjson", body)).events["event_id"].to_pylist() for body in (newer, older)]
-    assert ids[0] == ids[1]
+    newer = {
+        "resourceType": "EncounterHistory",
+        "id": "h1",
+        "status": "completed",
+        "class": concept(ACT, "EMER"),
+        "subject": SUBJECT,
+        "actualPeriod": emergency,
+    }
+    assert accepted(newer, "R5")
+    batch = read(write(tmp_path, "EncounterHistory.ndjson", newer), strict=strict)
+    assert (batch.events.num_rows, batch.rejections, batch.ignored) == (0, (), {"EncounterHistory": 1})
 
 
 def test_r5_shapes_in_an_r4_resource_are_refused_and_named(tmp_path: Path) -> None:
-    mixed = {"resourceType": "Encounter", "period": PERIOD} | R5["Encounter"]
+    mixed = {"period": PERIOD} | twins("Encounter")["R5"]
     assert "FHIR R5" in only(read(write(tmp_path, "Encounter.ndjson", mixed))).message
 
 
 def test_a_capability_statement_decides(tmp_path: Path) -> None:
-    write(tmp_path, "CapabilityStatement.json", {"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"})
-    older = {"resourceType": "Procedure", "performedPeriod": PERIOD} | R5["Procedure"]
-    older.pop("occurrencePeriod")
-    batch = read(write(tmp_path, "Procedure.ndjson", older))
+    write(tmp_path, CAPABLE, capability("5.0.0"))
+    batch = read(write(tmp_path, "Procedure.ndjson", twins("Procedure")["R4"]))
     assert "FHIR R5" in only(batch).message
 
 

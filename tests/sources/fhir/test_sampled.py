@@ -30,6 +30,13 @@ def test_a_value_is_sample_times_factor_plus_origin(tmp_path: Path) -> None:
     assert (iso(piece.time), iso(piece.available_time)) == ("2026-01-05T09:00:00Z", "2026-01-05T09:05:00Z")
 
 
+def test_the_one_event_of_a_timing_is_when_it_began(tmp_path: Path) -> None:
+    timing = {"event": ["2026-01-05T08:30:00Z"]}
+    timed = ecg(fields={"effectiveDateTime": None, "effectiveTiming": timing})
+    (piece,) = read(write(tmp_path, "Observation.ndjson", timed)).signals
+    assert iso(piece.time) == "2026-01-05T08:30:00Z"
+
+
 def test_a_long_one_comes_in_minutes_each_known_at_its_own_end(tmp_path: Path) -> None:
     samples = " ".join(str(number % 7) for number in range(150))
     batch = read(write(tmp_path, "Observation.ndjson", ecg(period=1000, data=samples, fields={"issued": None})))

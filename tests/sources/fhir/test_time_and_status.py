@@ -11,7 +11,9 @@ import pytest
 from clinical_jepa.records.instant import iso
 from clinical_jepa.sources.context import DELAYS
 from clinical_jepa.sources.fhir.times import day_start, instant
-from tests.sources.fhir.builders import facts, observation, quantity, read, write
+from tests.sources.fhir.builders import facts, observation, only, quantity, read, write
+from tests.sources.fhir.twins import LAB as CODED
+from tests.sources.fhir.twins import accepted
 
 UTC = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -83,6 +85,61 @@ def test_a_period_counts_from_its_end(tmp_path: Path) -> None:
     urine = observation(code="9187-6", effectiveDateTime=None, effectivePeriod=period, valueQuantity=quantity(60, "mL"))
     ((_, time, available, basis, _, _),) = facts(read(write(tmp_path, "Observation.ndjson", urine)))
     assert (time, available, basis) == ("2026-01-05T10:00:00Z", "2026-01-05T10:00:00Z", "clamped")
+
+
+ONE_EVENT = {"event": ["2026-01-05T08:30:00Z"], "code": {"text": "once"}}
+
+
+def test_a_timing_of_one_event_is_that_instant(tmp_path: Path) -> None:
+    timed = observation(effectiveDateTime=None, effectiveTiming=ONE_EVENT)
+    assert accepted(timed, "R4")
+    ((_, time, available, basis, _, _),) = facts(read(write(tmp_path, "Observation.ndjson", timed)))
+    assert (time, available, basis) == ("2026-01-05T08:30:00Z", "2026-01-05T09:05:00Z", "issued")
+
+
+@pytest.mark.parametrize(
+    ("timing", "said"),
+    [
+        ({"event": ["2026-01-05T08:30:00Z", "2026-01-05T08:40:00Z"]}, "effectiveTiming"),
+        ({"repeat": {"frequency": 1, "period": 1, "periodUnit": "h"}}, "effectiveTiming"),
+        (ONE_EVENT | {"repeat": {"count": 3}}, "effectiveTiming"),
+        (None, "without effective[x]"),
+    ],
+)
+def test_a_timing_that_is_no_instant_is_refused_as_what_it_is(
+    timing: dict[str, Any] | None, said: str, tmp_path: Path
+) -> None:
+    timed = observation(effectiveDateTime=None, effectiveTiming=timing)
+    rejection = only(read(write(tmp_path, "Observation.ndjson", timed)))
+    assert (rejection.reason, said in rejection.message) == ("no-time", True)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_has_no_column_is_counted_once_for_a_resource(strict: bool, tmp_path: Path) -> None:
+    """On the fast path, and on the careful one that a strict site takes."""
+    high, limits = [{"text": "high"}], [{"text": "60 to 100"}]
+    part = {"code": observation()["code"], "valueQuantity": quantity(80, "/min"), "interpretation": high}
+    bodies = [
+        observation("plain"),
+        observation("one", interpretation=high, referenceRange=limits),
+        observation(
+            "panel",
+            valueQuantity=None,
+            component=[part, part | {"code": CODED, "valueQuantity": quantity(2, "mmol/L")}],
+        ),
+    ]
+    batch = read(write(tmp_path, "Observation.ndjson", *bodies), strict=strict)
+    assert (batch.events.num_rows, batch.rejections) == (4, ())
+    assert batch.ignored == {"Observation.interpretation": 2, "Observation.referenceRange": 1}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_component_whose_value_is_absent_is_counted_and_the_others_stand(strict: bool, tmp_path: Path) -> None:
+    there = {"code": observation()["code"], "valueQuantity": quantity(80, "/min")}
+    absent = {"code": CODED, "dataAbsentReason": {"text": "not performed"}}
+    panel = observation(valueQuantity=None, component=[there, absent])
+    batch = read(write(tmp_path, "Observation.ndjson", panel), strict=strict)
+    assert (batch.events.num_rows, batch.ignored) == (1, {"Observation without a value": 1})
 
 
 @pytest.mark.parametrize(

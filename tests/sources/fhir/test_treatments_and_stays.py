@@ -86,6 +86,8 @@ def test_what_was_not_given_is_no_treatment(tmp_path: Path) -> None:
         ({"dosage": {"rateQuantity": quantity(5, "ug/min")}}, "unknown-unit"),
         ({"dosage": {"rateQuantity": quantity("fast", "ug/kg/min")}}, "invalid"),
         ({"status": "done"}, "invalid"),
+        ({"dosage": {"rateQuantity": quantity(0.05, "ug/kg/min") | {"comparator": "<"}}}, "invalid"),
+        ({"dosage": {"dose": quantity(5, "mg") | {"comparator": ">"}}, "status": "completed"}, "invalid"),
         ({"medicationCodeableConcept": None, "medicationReference": {"reference": "Medication/1"}}, "unmapped"),
     ],
 )

@@ -121,8 +121,8 @@ def test_the_name_of_an_unknown_element_is_not_repeated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "x" * 65, None, 5])
 def test_an_id_must_tell_versions_apart(name: Any) -> None:
-    assert own_checks({"resourceType": "Observation", "id": name}) is not None
-    assert own_checks({"resourceType": "Observation", "id": "x" * validation.LONGEST_ID}) is None
+    assert own_checks({"resourceType": "Observation", "id": name}, "R4") is not None
+    assert own_checks({"resourceType": "Observation", "id": "x" * validation.LONGEST_ID}, "R4") is None
 
 
 @pytest.mark.parametrize("value", [b"1e400", b"-1e400", b"true", b'"80"', b"null", b"[80]"])
