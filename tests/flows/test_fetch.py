@@ -12,6 +12,7 @@ from clinical_jepa.cli.app import app
 from clinical_jepa.records.errors import BadRequest, FetchFailed
 from clinical_jepa.store import runs
 from clinical_jepa.wiring import road, rounds
+from tests.flows.server import Server, seen
 from tests.intake.bulk_site import Bulk
 from tests.intake.fake_pacs import FakePacs
 from tests.intake.fake_pacs import serving as pacs_serving
@@ -41,29 +42,25 @@ def pacs(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePacs]:
         yield made
 
 
-def artifact() -> str:
-    from prefect.artifacts import Artifact
-
-    found = Artifact.get("fetch")
-    assert found is not None
-    return str(found.data)
-
-
-def test_every_server_is_asked_and_ingest_reads_what_came(clinic: Clinic, pacs: FakePacs) -> None:
+def test_every_server_is_asked_and_ingest_reads_what_came(
+    prefect_server: Server, clinic: Clinic, pacs: FakePacs
+) -> None:
     from flows.fetch import fetch
 
     clinic.extra = Bulk(clinic=clinic, polls=0).answer
     base = f"{clinic.site.url}/fhir"
     came = fetch([base], [], [pacs.base], spool="in")
-    came += fetch([], [base], [pacs.base], spool="in")
+    second = seen(prefect_server, fetch, [], [base], [pacs.base], spool="in")
+    came += second.result
     assert [(one["kind"], one["new"], one["state"]) for one in came] == [
         ("fhir", 2, "done"),
         ("pacs", 1, "done"),
         ("fhir-bulk", 2, "done"),
         ("pacs", 0, "done"),
     ]
-    told = artifact()
+    told = second.artifacts["fetch"]
     assert "| 127.0.0.1 | fhir-bulk | done | 2 | 0 | 0 |" in told
+    assert second.tasks(2) == ["fetch-fhir-bulk", "fetch-pacs"]
     assert "H-secret" not in told
     assert "p1" not in told
     done = CliRunner().invoke(app, ["ingest", "in", "--store", "store", "--as", "live"])
@@ -73,15 +70,17 @@ def test_every_server_is_asked_and_ingest_reads_what_came(clinic: Clinic, pacs: 
 
 
 def test_a_server_that_is_away_fails_the_run_and_costs_no_other(
-    clinic: Clinic, pacs: FakePacs, monkeypatch: pytest.MonkeyPatch
+    prefect_server: Server, clinic: Clinic, pacs: FakePacs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import flows.fetch as module
 
     clinic.extra = lambda request: json_reply({}, 403) if request.path.endswith("/Observation") else None
     monkeypatch.setattr(module, "fetch_from", module.fetch_from.with_options(retries=0))
+    run = seen(prefect_server, module.fetch, [f"{clinic.site.url}/fhir"], [], [pacs.base], spool="in")
     with pytest.raises(FetchFailed, match="1 resource types did not come"):
-        module.fetch([f"{clinic.site.url}/fhir"], [], [pacs.base], spool="in")
-    assert "| 127.0.0.1 | fhir | failed: FetchFailed |" in artifact()
+        _ = run.result
+    assert "| 127.0.0.1 | fhir | failed: FetchFailed |" in run.artifacts["fetch"]
+    assert "| 127.0.0.1 | pacs | done | 1 |" in run.artifacts["fetch"]
     assert list(Path("in").rglob("Patient-*.json"))
     assert list(Path("in").rglob("1.2.1.1.dcm"))
     assert runs.newest(Path("store"))["fetch"].outcome == "FetchFailed"
@@ -92,21 +91,9 @@ def test_a_short_outage_is_made_up_for_by_a_retry(clinic: Clinic, monkeypatch: p
 
     refusals = [json_reply({}, 403)]
     clinic.extra = lambda request: refusals.pop() if refusals and request.path.endswith("/Observation") else None
-    assert module.fetch_from.retry_delay_seconds == [10, 60, 300]
     monkeypatch.setattr(module, "fetch_from", module.fetch_from.with_options(retries=1, retry_delay_seconds=0))
     (came,) = module.fetch([f"{clinic.site.url}/fhir"], [], [], spool="in")
     assert (came["state"], came["new"], refusals) == ("done", 1, [])
-
-
-def test_an_overlapping_run_leaves_the_work_to_the_first(clinic: Clinic) -> None:
-    from clinical_jepa.store.lease import lease
-    from flows.fetch import fetch
-
-    with lease(Path("store"), "fetch") as mine:
-        assert mine
-        assert fetch([f"{clinic.site.url}/fhir"], [], [], spool="in") == []
-    assert clinic.site.seen == []
-    assert not Path("in").exists()
 
 
 def test_nothing_is_asked_that_the_site_does_not_allow(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:

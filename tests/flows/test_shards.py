@@ -1,96 +1,91 @@
-"""Ingest by shards, on threads and on a Dask cluster, gives the store that one plain run gives."""
+"""Ingest by sources and shards gives the store that one plain run gives; what fails once is made up for."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 import pytest
 
+from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import BEGINNING, END
 from clinical_jepa.store.events import Store
+from clinical_jepa.wiring import road
 from tests.conftest import SmallWard
+from tests.flows.answers import answers
+from tests.flows.server import Server, seen
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect_server")]
+Counts = dict[str, Any]
 
 
-def answers(path: Path) -> dict[str, bytes]:
-    """Everything the store answers, as bytes: rows in order of arrival, samples, identities, refusals."""
-    store = Store.open(path)
-    seen = store.arrivals(BEGINNING, END)
-    tables = {name: getattr(seen, name).combine_chunks() for name in ("events", "signals", "images")}
-    arrays = [
-        store.samples(row).tobytes()
-        for table, columns in (("signals", ["reference"]), ("images", ["reference", "prepared"]))
-        for column in columns
-        for row in tables[table][column].to_pylist()
-    ]
-    places = ("reference", "prepared")  # where in which file samples lie depends on the order of commits
-    found = {name: table.drop_columns([c for c in places if c in table.column_names]) for name, table in tables.items()}
-    refused = store.rejections().drop_columns(["received_time"]).sort_by("rejection_id")
-    return {
-        **{name: serialised(table) for name, table in found.items()},
-        "arrays": b"".join(arrays),
-        "refused": serialised(refused),
-        "people": repr(sorted(map(repr, store.identities()))).encode(),
-    }
-
-
-def serialised(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return bytes(sink.getvalue())
-
-
-@pytest.fixture(scope="module")
-def expected(small_ward: SmallWard) -> dict[str, bytes]:
-    return answers(small_ward.store)
-
-
-def test_shards_on_threads(small_ward: SmallWard, tmp_path: Path, expected: dict[str, bytes]) -> None:
-    from flows.ingest import ingest
-
-    came = ingest([str(small_ward.ward)], store=str(tmp_path / "s"), mode="history", shards=3)
-    assert all(item["total"]["files"] for item in came), "every shard had something to read"
-    assert answers(tmp_path / "s") == expected
-
-
-def test_shards_on_a_dask_cluster(
-    small_ward: SmallWard, tmp_path: Path, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+def test_one_task_a_source_and_shard_and_together_they_take_everything_once(
+    prefect_server: Server,
+    small_ward: SmallWard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from flows.ingest import ingest
-    from flows.runner import configured
 
-    monkeypatch.setenv("CLINICAL_JEPA_FLOWS_RUNNER", "dask")
-    runner = configured()
-    assert type(runner).__name__ == "DaskTaskRunner"
-    on_dask = ingest.with_options(task_runner=runner)
-    on_dask([str(small_ward.ward)], store=str(tmp_path / "s"), mode="history", shards=2)
-    assert answers(tmp_path / "s") == expected
+    asked: Counter[tuple[str, tuple[int, int]]] = Counter()
+    real = road.ingest_scheduled
+
+    def noted(settings: Any, source: str, *, mode: str, shard: tuple[int, int]) -> Counts:
+        asked[source, shard] += 1
+        return real(settings, source, mode=mode, shard=shard)
+
+    monkeypatch.setattr(road, "ingest_scheduled", noted)
+    sources = [str(small_ward.ward / name) for name in ("fhir", "wfdb", "dicom")]
+    run = seen(prefect_server, ingest, sources, store=str(tmp_path / "s"), mode="history", shards=2)
+    came = run.result
+    assert asked == Counter((source, (number, 2)) for source in sources for number in (0, 1))
+    assert run.tasks(6) == [f"ingest-source-{number}" for number in (0, 0, 0, 1, 1, 1)]
+    parts = [item["total"]["files"] for item in came]
+    whole = road.ingest_summary(road.settings({"paths.store": str(tmp_path / "plain")}), sources, mode="history")
+    assert sum(parts) == whole["total"]["files"], "every file is read by one shard, and by no second one"
+    assert sum(item["total"]["skipped"] for item in came) == 0
+    assert sum(1 for part in parts if part) > len(sources), "a source is divided"
+    assert answers(tmp_path / "s") == answers(tmp_path / "plain")
 
 
-def test_a_failed_source_fails_the_run_and_leaves_the_others_whole(small_ward: SmallWard, tmp_path: Path) -> None:
-    from clinical_jepa.store import runs
+def test_a_shard_that_fails_once_runs_again_after_a_while(
+    small_ward: SmallWard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from flows.ingest import ingest, ingest_source
 
-    quick = ingest_source.with_options(retries=0)
-    import flows.ingest as module
+    tries: list[float] = []
+    real = road.ingest_scheduled
 
-    original, module.ingest_source = module.ingest_source, quick
-    try:
-        with pytest.raises(Exception, match="there is no"):
-            ingest([str(tmp_path / "absent"), str(small_ward.ward / "fhir")], store=str(tmp_path / "s"), mode="history")
-    finally:
-        module.ingest_source = original
+    def flaky(*arguments: Any, **named: Any) -> Counts:
+        tries.append(time.monotonic())
+        came = real(*arguments, **named)
+        if len(tries) == 1:
+            raise OSError("the disk went away after the commit")
+        return came
+
+    folder = str(small_ward.ward / "fhir")
+    plain = road.settings({"paths.store": str(tmp_path / "plain")})
+    real(plain, folder, mode="history")
+    monkeypatch.setattr(road, "ingest_scheduled", flaky)
+    ingest([folder], store=str(tmp_path / "s"), mode="history")
+    assert len(tries) == 2
+    assert tries[1] - tries[0] > min(ingest_source.retry_delay_seconds) > 0
+    assert answers(tmp_path / "s") == answers(tmp_path / "plain"), "nothing twice"
+
+
+def test_a_failed_source_fails_the_run_and_leaves_the_others_whole(
+    prefect_server: Server, small_ward: SmallWard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import flows.ingest as module
+    from clinical_jepa.store import runs
+
+    monkeypatch.setattr(module, "ingest_source", module.ingest_source.with_options(retries=0))
+    sources = [str(tmp_path / "absent"), str(small_ward.ward / "fhir")]
+    run = seen(prefect_server, module.ingest, sources, store=str(tmp_path / "s"), mode="history")
+    with pytest.raises(BadRequest, match="there is no"):
+        _ = run.result
+    assert "no-unit" in run.artifacts["ingest"], "what the others brought is told all the same"
     assert Store.open(tmp_path / "s").arrivals(BEGINNING, END).events.num_rows > 1000
     assert runs.newest(tmp_path / "s")["ingest"].outcome == "BadRequest"
-
-
-def test_an_overlapping_run_leaves_the_work_to_the_first(small_ward: SmallWard, tmp_path: Path) -> None:
-    from clinical_jepa.store.lease import lease
-    from flows.ingest import ingest
-
-    with lease(tmp_path / "s", "ingest") as mine:
-        assert mine
-        assert ingest([str(small_ward.ward / "fhir")], store=str(tmp_path / "s"), mode="history") == []

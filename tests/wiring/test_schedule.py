@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from clinical_jepa.cli.app import app
+from clinical_jepa.monitor.clock import wall_us
 from clinical_jepa.records.errors import BadRequest
 from clinical_jepa.records.instant import MINUTE, SECOND, to_us
 from clinical_jepa.store import runs
@@ -79,6 +83,52 @@ def test_what_is_no_schedule_is_said(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("a: b")
     with pytest.raises(BadRequest, match="holds no deployments"):
         schedule.watched(tmp_path / "other.yaml", now=NOW, grace=GRACE)
+
+
+MANY = 12 * MINUTE  # later than a grace of ten minutes for what is due every minute
+
+
+@pytest.mark.parametrize(
+    ("ago", "ends", "words"),
+    [
+        ({"ingest": 0, "fetch": 0}, 0, ["good", "good"]),
+        ({"ingest": 0, "fetch": MANY}, 1, ["missed", "good"]),
+        ({"ingest": MANY, "fetch": 0}, 1, ["good", "missed"]),
+        ({"ingest": 0}, 1, ["never ran", "good"]),
+        ({}, 1, ["never ran", "never ran"]),
+    ],
+)
+def test_the_verb_ends_with_1_where_a_run_is_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ago: dict[str, int], ends: int, words: list[str]
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")  # no server there: it is not asked
+    for name, late in ago.items():
+        runs.note(tmp_path / "store", Run(name=name, began=wall_us() - late, ended=wall_us(), outcome="done"))
+    each = {"parameters": {"store": "store"}, "schedules": [{"cron": "* * * * *", "timezone": "UTC"}]}
+    file = tmp_path / "prefect.yaml"
+    file.write_text(yaml.safe_dump({"deployments": [{"entrypoint": f"f.py:{n}"} | each for n in ("fetch", "ingest")]}))
+    told = schedule.look(file, grace="10m")
+    assert [row["state"] for row in told] == words
+    for more in ((), ("--json",)):
+        done = CliRunner().invoke(app, ["check", "schedule", "--file", str(file), "--grace", "10m", *more])
+        assert done.exit_code == ends, done.output
+        assert done.stdout.count("never ran") == words.count("never ran")
+    assert [(row["flow"], row["state"]) for row in json.loads(done.stdout)] == list(
+        zip(("fetch", "ingest"), words, strict=True)
+    )
+
+
+def test_a_longer_grace_forgives_lateness_alone(tmp_path: Path) -> None:
+    late = Run(name="ingest", began=wall_us() - MANY, ended=wall_us(), outcome="done")
+    runs.note(tmp_path / "store", late)
+    file = deployments(tmp_path, {"cron": "* * * * *"})
+    assert [schedule.look(file, grace=grace)[0]["state"] for grace in ("10m", "15m")] == ["missed", "good"]
+
+
+def test_the_verb_says_which_file_is_absent(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["check", "schedule", "--file", str(tmp_path / "absent.yaml")])
+    assert isinstance(done.exception, BadRequest)
+    assert done.exit_code != 0
 
 
 def test_alone_notes_beginning_end_and_failure(tmp_path: Path) -> None:
