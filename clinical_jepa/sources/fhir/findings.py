@@ -20,7 +20,7 @@ _STUDY = {
 }
 _UNENDED = (
     "a discharge diagnosis, or one that nobody dated, of a stay of which no end is known: "
-    "it is read again once the finished Encounter comes beside it"
+    "it is read again once an Encounter file beside it has the end"
 )
 _UNCLEAR = "it may be a discharge diagnosis: an Encounter of its patient has diagnoses of a shape that cannot be read"
 
