@@ -26,14 +26,15 @@ def reading(found: Found, site: ReadContext, store: Store) -> tuple[str, str | N
     """A unit's key, and of a record that has to be read again under another clock than before, the mark of that reading.
 
     Readings of the same bytes under different offsets are numbered by their marks: one that goes back to an earlier offset is
-    a new one, as it takes the place of what came between.
+    a new one, as it takes the place of what came between. By whichever program or settings they were read: what stands in the
+    store is there all the same.
     """
-    key = _key(found, site)
+    unit, key = _key(found, site)
     if found.kind != "wfdb":
         return key, None
     with readable(found.kind, found.path):
         offset = catalog.clock_offset(found, site)
-    marks = (content_id(key, "reading", number) for number in count(1))
+    marks = (content_id(unit, site.namespace, "reading", number) for number in count(1))
     number, mark = next((number, mark) for number, mark in enumerate(marks) if not store.has_file(mark))
     if number == 0 and offset == 0:
         return key, None
@@ -43,14 +44,15 @@ def reading(found: Found, site: ReadContext, store: Store) -> tuple[str, str | N
     return content_id(key, "reading", number + 1, offset), mark
 
 
-def _key(found: Found, site: ReadContext) -> str:
-    """What makes this unit the same as one read before: its bytes, those it refers to, and how it is read."""
+def _key(found: Found, site: ReadContext) -> tuple[str, str]:
+    """What makes this unit the same as another: its bytes and those it refers to; and as one read before: how it is read, too."""
     with readable(found.kind, found.path):
         parts = catalog.parts(found)
         bytes_of = [_digest(path) for path in parts]
         # a record that was read while it was being written is read once more when it has come to rest
         still = ["growing"] if found.kind == "wfdb" and growing(parts, site) else []
-    return content_id(found.kind, found.path.name, *_way(site, found.kind), *bytes_of, *still)
+    unit = content_id(found.kind, found.path.name, *bytes_of, *still)
+    return unit, content_id(unit, *_way(site, found.kind))
 
 
 def _way(site: ReadContext, kind: Kind) -> tuple[object, ...]:

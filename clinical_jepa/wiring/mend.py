@@ -25,6 +25,7 @@ def mend(settings: Settings, start: str, *, mode: str, editor: str | None) -> tu
         raise BadRequest("no editor is named: set EDITOR (or VISUAL), e.g. EDITOR=nano; nothing was opened")
     row = quarantine.one(settings, start)
     rejection = row["rejection_id"]
+    quarantine.require_whole(row)
     shown = _shown(row)
     with tempfile.TemporaryDirectory(prefix="clinical-jepa-") as private:  # 0700: of nobody else
         file = Path(private) / f"{rejection}{_SUFFIXES[row['source']]}"

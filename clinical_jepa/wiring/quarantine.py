@@ -101,15 +101,37 @@ def write_original(settings: Settings, start: str, out: Path) -> str:
     return f"written: {out}; when it is mended: clinical-jepa quarantine replay {row['rejection_id']} {out}"
 
 
+def require_whole(row: dict[str, Any], mended: Path | None = None) -> None:
+    """``BadRequest`` where a refused record may not be read without what lay beside it, and ``mended`` is no folder with that."""
+    rejection = row["rejection_id"]
+    then = f"then: clinical-jepa quarantine drop {rejection}; nothing was ingested"
+    if row["source"].startswith("stitched:"):
+        raise BadRequest(
+            f"{rejection} was shifted by --stitch, which needs all of its subject: mend it in {row['file']} and ingest that "
+            f"with --stitch again, {then}"
+        )
+    if row["source"] == "fhir" and not (mended and mended.is_dir()) and _kind(row["original"]) == "Condition":
+        raise BadRequest(
+            f"{rejection} is a Condition, and only its patient's Encounters say from when on it may be known: mend it in "
+            f"{row['file']}, ingest that with its Encounters beside it (or replay a folder of both), {then}"
+        )
+
+
+def _kind(original: bytes | None) -> object:
+    """Of a resource of FHIR; None where the bytes name none."""
+    from clinical_jepa.sources.fhir.files import NO_JSON, kind_of
+
+    try:
+        return None if original is None else kind_of(original)
+    except NO_JSON:
+        return None
+
+
 def replay(settings: Settings, start: str, mended: Path, *, mode: str) -> tuple[bool, str]:
     """Ingests a mended original; drops the refusal where facts of it were read and none was refused. Whether that was so."""
     row = one(settings, start)
     rejection = row["rejection_id"]
-    if row["source"].startswith("stitched:"):
-        raise BadRequest(
-            f"{rejection} was shifted by --stitch, which needs all of its subject: mend it in {row['file']} and ingest that "
-            f"with --stitch again, then: clinical-jepa quarantine drop {rejection}; nothing was ingested"
-        )
+    require_whole(row, mended)
     summary = road.ingest_summary(settings, [mended], mode=mode)
     total, refused = summary["total"], sum(summary["reasons"].values()) + summary["again"]
     if refused:

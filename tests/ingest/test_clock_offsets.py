@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import wfdb
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clinical_jepa.records.instant import BEGINNING, END, HOUR, MINUTE, iso
@@ -87,14 +87,20 @@ def test_two_offsets_at_once_refuse_the_record(folder: Path, tmp_path: Path) -> 
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from([0, -2, 1, 3, 90]), min_size=2, max_size=4))
+@given(st.lists(st.tuples(st.sampled_from([0, -2, 1, 3, 90]), st.sampled_from("ab")), min_size=2, max_size=4))
+@example([(1, "a"), (0, "b")])
+@example([(90, "a"), (90, "b"), (0, "a")])
 def test_history_answers_at_every_instant_as_if_only_the_newest_offset_were_known(
-    folder: Path, tmp_path_factory: pytest.TempPathFactory, offsets: list[int]
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, readings: list[tuple[int, str]]
 ) -> None:
+    """Whichever program read the record before."""
     root = tmp_path_factory.mktemp("stores")
     store = Store.open(root / "changed", create=True)
-    for minutes in offsets:
-        run(folder, store, clock_offsets=given_offset(minutes))
+    offsets = [minutes for minutes, _ in readings]
+    for minutes, program in readings:
+        with pytest.MonkeyPatch.context() as other:
+            other.setattr("clinical_jepa.ingest.readings.program_hash", lambda kind, program=program: program)
+            run(folder, store, clock_offsets=given_offset(minutes))
     expected = fresh(folder, root / "fresh", offsets[-1])
     edges = {STAMP + shift * MINUTE + k * MINUTE for shift in offsets for k in range(1, MINUTES + 2)}
     for edge in sorted(edges):

@@ -32,6 +32,7 @@ def package(tmp_path: Path) -> Path:
         ("vocabulary/identity.py", {*KINDS}),
         ("records/events.py", {*KINDS}),
         ("sources/fhir/a_new_module.py", {"fhir"}),
+        ("sources/others.py", set()),
     ],
 )
 def test_a_changed_module_concerns_the_kinds_that_are_made_of_it(
@@ -55,3 +56,11 @@ def test_where_the_package_lies_does_not_matter(package: Path) -> None:
 def test_a_reader_is_among_its_modules(kind: catalog.Kind) -> None:
     reader = importlib.import_module(catalog._reader(kind).__name__)  # type: ignore[attr-defined]
     assert Path(str(reader.__file__)) in set(program._modules(kind, PACKAGE))
+
+
+def test_without_its_text_the_release_stands_for_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for release in ("1.0", "1.1"):
+        monkeypatch.setattr(program, "version", lambda name, release=release: release)
+        found |= {program.program_hash("fhir", tmp_path / release), program.program_hash("wfdb", tmp_path / release)}
+    assert len(found) == 2

@@ -203,6 +203,41 @@ def test_what_was_shifted_whole_is_not_replayed_without_its_shift(many: Path, tm
     assert Store.open(many).rows == 0
 
 
+def test_a_condition_is_mended_beside_its_encounters(store: Path, tmp_path: Path) -> None:
+    """Alone, a discharge diagnosis of a stay that has not ended would be known."""
+    named = {"condition": {"reference": "Condition/c1"}, "use": {"coding": [{"code": "DD"}]}}
+    period = {"start": "2026-01-05T09:00:00Z"}
+    stay = {"resourceType": "Encounter", "id": "e1", "subject": {"reference": "Patient/p1"}, "status": "in-progress"}
+    stay |= {"class": {"code": "IMP"}, "period": period, "diagnosis": [named]}
+    found = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "subject": {"reference": "Patient/p1"},
+        "recordedDate": period["start"],
+    }
+    found |= {"code": {"coding": [{"system": "http://loinc.org", "code": "2524-7"}]}}
+    (tmp_path / "in" / "Encounter.ndjson").write_text(json.dumps(stay) + "\n")
+    (tmp_path / "in" / "Condition.ndjson").write_text(json.dumps(found) + "\n")
+    typed("ingest", tmp_path / "in", "--store", store)
+    (row,) = listed(store, "--file", "Condition.ndjson")
+    before = events(store)
+    (tmp_path / "mended.json").write_text(json.dumps(found | {"onsetDateTime": period["start"]}))
+    for done in (
+        mended(store, "sed -i s/09:00:00/09:00:01/", row["rejection_id"]),
+        typed("quarantine", "replay", row["rejection_id"], tmp_path / "mended.json", "--store", store),
+    ):
+        assert isinstance(done.exception, BadRequest)
+        assert "Encounters beside it" in str(done.exception)
+    assert (events(store), len(listed(store, "--file", "Condition.ndjson"))) == (before, 1)
+    over = stay | {"status": "finished", "period": period | {"end": "2026-01-05T12:00:00Z"}}
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "Encounter.ndjson").write_text(json.dumps(over) + "\n")
+    (tmp_path / "both" / "Condition.ndjson").write_text(json.dumps(found) + "\n")
+    (tmp_path / "both" / "Patient.ndjson").write_bytes((tmp_path / "in" / "Patient.ndjson").read_bytes())
+    typed("quarantine", "replay", row["rejection_id"], tmp_path / "both", "--store", store)
+    assert listed(store, "--file", "Condition.ndjson") == []
+
+
 def test_a_mended_file_of_the_source_takes_the_place_of_its_refusals(store: Path, tmp_path: Path) -> None:
     """As the how-to says: drop what was refused of a file, then ingest the mended one; what is still wrong comes back."""
     lines = [observation(None).replace('"o1"', f'"o{number}"') for number in (1, 2)]

@@ -42,7 +42,7 @@ def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
         yield Refusal(reason="no-time", message="a Condition with neither onset nor recordedDate")
         return
     ends = frame.folder.stays.awaited(frame.key.partition("/")[2], encounter_of(body), dated=recorded is not None)
-    unended = None in ends or frame.reference in frame.folder.stays.unclear
+    unended = None in ends or frame.folder.stays.unclear(frame.reference)
     if unended and status not in RETRACTED:  # that it was taken back tells nothing of what will be found
         yield Refusal(reason="no-time", message=_UNCLEAR if None not in ends else _UNENDED)
         return

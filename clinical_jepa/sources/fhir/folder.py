@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from clinical_jepa.sources.fhir.bindings import foreign
-from clinical_jepa.sources.fhir.discharges import Stays, discharge_diagnoses
+from clinical_jepa.sources.fhir.discharges import Stays, age_of, discharge_diagnoses, ended, void
 from clinical_jepa.sources.fhir.files import NO_JSON, Json, items, kind_of, parsed
 from clinical_jepa.sources.fhir.times import instant
 from clinical_jepa.sources.fhir.versions import Version, as_r4, declared, version_of
@@ -23,6 +23,7 @@ _NEEDS_NONE = (
     *("ServiceRequest", "DiagnosticReport", "DocumentReference", "Device", "Flag"),
 )
 _TOLD_OF = ("Patient", "Encounter", "MedicationAdministration", "CapabilityStatement")
+_KINDS = frozenset({*_NEEDS_NONE, *_TOLD_OF})
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 
 
@@ -103,8 +104,8 @@ def _bodies(path: Path) -> Iterator[Json]:
 
 
 def _kind(path: Path) -> str:
-    letters = re.match(r"[A-Za-z]*", path.name)
-    return letters.group() if letters else ""
+    """The kind of resource that a file's name says first, "" where it names none that matters here."""
+    return next((word for word in re.findall("[A-Za-z]+", path.name) if word in _KINDS), "")
 
 
 def _note(body: Json, folder: Folder, zone: ZoneInfo) -> None:
@@ -123,21 +124,24 @@ def _note(body: Json, folder: Folder, zone: ZoneInfo) -> None:
 
 
 def _note_encounter(body: Json, folder: Folder, zone: ZoneInfo) -> None:
-    subject, name = plain_id(body["subject"]["reference"]), str(body.get("id"))
-    folder.stays.note(name, None, [])  # whatever of it cannot be read: it has not ended
+    stays, name = folder.stays, str(body.get("id"))
+    patient = plain_id(str((body.get("subject") or {}).get("reference") or ""))
+    stays.note(name)  # whatever of it cannot be read: it has not ended
+    age = age_of(body, zone)
     try:
         body = as_r4(body, folder.version(body))
         named = [plain_id(one) for one in discharge_diagnoses(body) if one is not None]
     except BROKEN:
-        folder.stays.unclear.add(subject)
+        stays.hide(name, patient, age)
         raise
-    folder.stays.note(name, None, named)
-    period = body.get("period") or {}
-    start, end = (None if key not in period else instant(period[key], zone) for key in ("start", "end"))
-    if start is not None:
-        folder.first_seen[subject] = min(start, folder.first_seen.get(subject, start))
-    if body.get("status") == "finished":  # the end of any other is a plan
-        folder.stays.note(name, end, [])
+    stays.show(name, age)
+    if void(body):
+        stays.void.add(name)
+    stays.note(name, ended(body, zone), named)
+    start = (body.get("period") or {}).get("start")
+    if start is not None and patient:
+        first = instant(start, zone)
+        folder.first_seen[patient] = min(first, folder.first_seen.get(patient, first))
 
 
 def _infusion(body: Json, zone: ZoneInfo) -> set[tuple[str, str, int]]:

@@ -36,7 +36,11 @@ def instant(text: str, zone: ZoneInfo) -> int:
 def only_event(timing: Mapping[str, Any]) -> str | None:
     """The one instant that a Timing states; None where it states several, or a rule that makes them."""
     events = timing.get("event", [])
-    return str(events[0]) if isinstance(events, list) and len(events) == 1 and "repeat" not in timing else None
+    if not isinstance(events, list) or len(events) != 1 or "repeat" in timing:
+        return None
+    if not isinstance(events[0], str):
+        raise TypeError("an event is written as something else than a text")
+    return events[0]
 
 
 def day_start(text: str, zone: ZoneInfo) -> int:

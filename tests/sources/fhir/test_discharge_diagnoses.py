@@ -69,6 +69,50 @@ def test_it_is_known_when_the_stay_has_ended(version: str, code: str, tmp_path: 
     assert known(tmp_path, diagnosis(), body) == [NOON]
 
 
+@pytest.mark.parametrize("missing", [{"subject": {"identifier": {"value": "p1"}}}, {"subject": None}])
+def test_whose_stay_it_is_does_not_matter(missing: dict[str, Any], tmp_path: Path) -> None:
+    open_stay, over = (
+        {key: value for key, value in (stay("R4", end, "DD") | missing).items() if value is not None}
+        for end in (None, NOON)
+    )
+    assert known(tmp_path, diagnosis(), open_stay) == []
+    assert known(tmp_path, diagnosis(), over) == [NOON]
+
+
+def test_a_use_in_codes_of_the_house_may_be_discharge(tmp_path: Path) -> None:
+    said = {"coding": [{"system": "http://hospital.example/use", "code": "D"}], "text": "Discharge diagnosis"}
+    for end, then in ((None, []), (NOON, [NOON])):
+        body = stay("R4", end, diagnosis=[{"condition": OF_CONDITION, "use": said}])
+        assert known(tmp_path, diagnosis(), body) == then
+
+
+@pytest.mark.parametrize("status", ["entered-in-error", "cancelled"])
+def test_a_stay_that_did_not_come_about_holds_nothing_back(status: str, tmp_path: Path) -> None:
+    wrong = stay("R4", None, "DD", status=status, name="wrong")
+    assert known(tmp_path, diagnosis(), wrong) == [TEN]
+    assert known(tmp_path, diagnosis(), wrong, stay("R4", NOON, "DD")) == [NOON]
+    assert known(tmp_path, diagnosis(), stay("R4", None, "DD"), wrong) == []
+    assert known(tmp_path, diagnosis(), stay("R4", NOON, "DD", status=status)) == [NOON]  # it had an end: late is safe
+
+
+def test_a_finished_stay_without_an_end_was_over_when_its_server_last_changed_it(tmp_path: Path) -> None:
+    over = stay("R4", None, "DD", status="finished")
+    assert known(tmp_path, diagnosis(), over) == []
+    assert known(tmp_path, diagnosis(), over | {"meta": {"lastUpdated": NOON}}) == [NOON]
+    assert known(tmp_path, diagnosis(), stay("R4", NOON, "DD", status="unknown")) == [NOON]
+    under_way = stay("R4", None, "DD", meta={"lastUpdated": NOON})
+    assert known(tmp_path, diagnosis(), under_way) == []
+
+
+@pytest.mark.parametrize(
+    "names", [("1.Encounter.ndjson", "1.Condition.ndjson"), ("ward_Encounter.json", "Condition.json")]
+)
+def test_the_kind_may_stand_anywhere_in_a_name(names: tuple[str, str], tmp_path: Path) -> None:
+    write(tmp_path, names[0], stay("R4", NOON, "DD"))
+    batch = read(write(tmp_path, names[1], diagnosis()))
+    assert [at for code, _, at, *_ in facts(batch) if code.startswith("CONDITION")] == [NOON]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("codes", [(), ("AD",)])
 def test_any_other_diagnosis_is_known_when_it_was_recorded(
@@ -123,6 +167,14 @@ def test_diagnoses_of_an_unexpected_shape_are_refused_and_let_nothing_through(
     body = stay(version, NOON, diagnosis=diagnoses)
     assert known(tmp_path, diagnosis(), body) == []
     assert refusals(read(tmp_path / "Encounter.ndjson")) == [("invalid", "line 1")]
+
+
+@pytest.mark.parametrize("meta", [{"versionId": "2"}, {"lastUpdated": NOON}, {}])
+def test_a_later_version_takes_the_place_of_one_of_an_unexpected_shape(meta: dict[str, str], tmp_path: Path) -> None:
+    odd = stay("R4", NOON, diagnosis="c1", meta={"versionId": "1"} if "versionId" in meta else {})
+    mended = stay("R4", NOON, "DD", meta=meta)
+    for both in ((odd, mended), (mended, odd)):
+        assert known(tmp_path, diagnosis(), *both) == ([NOON] if meta else [])
 
 
 def test_one_that_refers_to_no_condition_is_counted(tmp_path: Path) -> None:

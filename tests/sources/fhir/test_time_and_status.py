@@ -114,6 +114,11 @@ def test_a_timing_that_is_no_instant_is_refused_as_what_it_is(
     assert (rejection.reason, said in rejection.message) == ("no-time", True)
 
 
+def test_an_event_that_is_no_text_is_no_time(tmp_path: Path) -> None:
+    timed = observation(effectiveDateTime=None, effectiveTiming={"event": [2026]})
+    assert only(read(write(tmp_path, "Observation.ndjson", timed))).reason == "invalid"
+
+
 @pytest.mark.parametrize("strict", [False, True])
 def test_what_has_no_column_is_counted_once_for_a_resource(strict: bool, tmp_path: Path) -> None:
     """On the fast path, and on the careful one that a strict site takes."""
