@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 import wfdb
 
+from clinical_jepa.ingest import ingest
 from clinical_jepa.sources.clocks import ClockOffset
+from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.wfdb import reader
 from clinical_jepa.store.events import Store
-from tests.ingest.builders import run
+from tests.ingest.builders import prepare, run
 from tests.permissions import modes_hold
 from tests.sources.wfdb import builders
 from tests.sources.wfdb.builders import NAME
-from tests.sources.wfdb.test_growing import GROWING_S, content, take, ward
+from tests.sources.wfdb.test_growing import GROWING_S, LATE, content, take, ward
 
 SEGMENTS = [f"p000123_000{number}.hea" for number in (1, 2, 3)]
 NO_PERMISSION = f"no permission to read {NAME}.hea: make it readable for this user, and ingest again"
@@ -227,3 +229,34 @@ def test_a_header_that_is_no_file_stops_nobody(tmp_path: Path, what: str) -> Non
     assert report.total.events == 3
     assert np.all([NAME in one for one in refusals(store).values() if "may be" in one])
     assert f"{NAME}.hea" in refusals(store)
+
+
+def test_headers_given_one_by_one_are_what_their_folder_gives(tmp_path: Path) -> None:
+    folder = ward(tmp_path / "in")
+    alone(folder, "other")
+
+    def given() -> list[Path]:
+        return sorted({unit for header in folder.glob("*.hea") for unit in reader.find(header)})
+
+    assert given() == reader.find(folder)
+    assert [path.name for path in given()] == ["other.hea", f"{NAME}.hea", f"{NAME}n.hea"]
+    assert reader.find(folder / SEGMENTS[1]) == [folder / f"{NAME}.hea"]
+    with damaged(folder / f"{NAME}.hea", lambda whole: b""):
+        assert given() == sorted(reader.find(folder))
+        assert folder / SEGMENTS[1] / f"may be of {NAME}.hea" in given()
+    with closed(folder / f"{NAME}.hea"):
+        assert given() == sorted(reader.find(folder))
+    assert given() == reader.find(folder)
+    (folder / "nowhere.hea").symlink_to("no.hea")
+    assert given() == sorted(reader.find(folder))
+
+
+@pytest.mark.parametrize("growing_s", [None, GROWING_S])
+def test_all_headers_of_a_record_given_one_by_one_are_read_once(tmp_path: Path, growing_s: float | None) -> None:
+    folder = ward(tmp_path / "in")
+    whole = expected(folder)
+    store = Store.open(tmp_path / "store", create=True)
+    context = ReadContext(root=folder, growing_s=growing_s)
+    for _ in range(2):
+        ingest(sorted(folder.glob("*.hea")), store, mode="history", now=lambda: LATE, context=context, prepare=prepare)
+    assert content(store) == whole
