@@ -2,7 +2,7 @@
 
 Not among them is what comes with data: hidden files, what a data set says of itself (read-me and licence files, lists of its
 records, check sums, indexes), what the site says of its files, and what ``fetch`` and ``pacs`` keep in a spool. These are
-known by their names alone.
+known by their names alone. A link to a folder is not followed when units are looked for, and is named.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clinical_jepa.sources import catalog
-from clinical_jepa.sources.catalog import Found
+from clinical_jepa.sources.catalog import Found, Kind
 from clinical_jepa.vocabulary.identity import printable
 
 _WITH_DATA = re.compile(
@@ -24,11 +24,15 @@ _WITH_DATA = re.compile(
     r"|dicom-site\.csv|wfdb_records\.csv|fetch\.lock|state\.sqlite(-\w+)?|cursor\.json|\..*",
     re.IGNORECASE | re.DOTALL,
 )
+_ALONE: tuple[Kind, ...] = ("fhir", "dicom")  # what a unit of these rests on is another one, or known by its name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Others:
-    """``files`` that no reader takes, and folders that could not be looked into (``closed``), as seen from the root, in order."""
+    """``files``, and links to folders, that no reader takes; ``closed`` folders, into which nobody could look.
+
+    All as seen from the root, in order.
+    """
 
     files: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
@@ -43,18 +47,25 @@ def others(root: Path, found: Iterable[Found], apart: Path | None = None) -> Oth
         return Others()
     closed: list[Path] = []
     left: set[Path] = set()
+    links: list[Path] = []
     for folder, below, names in os.walk(root, onerror=lambda error: closed.append(Path(error.filename))):
         home = Path(folder)
         below[:] = [name for name in below if not name.startswith(".") and not _same(home / name, apart)]
+        links.extend(home / name for name in below if (home / name).is_symlink())
         left.update(home / name for name in names if _WITH_DATA.fullmatch(name) is None)
     units = list(found)
     left.difference_update(one.path for one in units)
     records = {one.path.with_suffix("") for one in units if one.kind == "wfdb"}
     left = {path for path in left if path.with_suffix("") not in records}  # its parts, too, and cheaper told
     for one in units:
+        if one.kind in _ALONE:
+            continue
         if not left:
             break
         left.difference_update(_files(one))
+    left.update(
+        link for link in links if not link.resolve().is_relative_to(root.resolve())
+    )  # else it is read in its place
     return Others(files=_named(root, left), closed=_named(root, closed))
 
 

@@ -58,4 +58,4 @@ def _content(zones: dict[str, str]) -> bytes:
 
 
 def _is_account(said: object) -> bool:
-    return isinstance(said, dict) and all(isinstance(zone, str) for zone in said.values())
+    return isinstance(said, dict) and bool(said) and all(isinstance(zone, str) for zone in said.values())

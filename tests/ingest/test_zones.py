@@ -61,6 +61,9 @@ def test_any_changed_byte_of_the_account_of_zones_is_seen(source: Path, tmp_path
         account.write_bytes(content[:place])
         with pytest.raises(BrokenStore, match=r"zones\.json is damaged"):
             zones.read(store.path)
+    account.write_bytes(b"{}")  # no account of before: an empty one was never written
+    with pytest.raises(BrokenStore, match=r"zones\.json"):
+        zones.read(store.path)
     with pytest.raises(BrokenStore, match=r"zones\.json"):
         run(source, store, zone=BERLIN)
 

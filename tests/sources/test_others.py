@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -109,3 +110,23 @@ def test_a_folder_that_may_not_be_looked_into_is_named(whole: Path) -> None:
     with modes_hold():
         assert left(whole) == Others(closed=("more",))
     (whole / "more").chmod(0o700)
+
+
+def test_a_link_to_a_folder_is_named_unless_that_is_read_in_its_place(whole: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(whole / "fhir", elsewhere)
+    (whole / "linked").symlink_to(elsewhere)
+    (whole / "up").symlink_to(tmp_path)
+    (whole / "hl7v2" / "again").symlink_to(whole / "fhir")
+    (whole / "loop").symlink_to(whole)
+    (whole / ".hidden").symlink_to(elsewhere)
+    assert not [one for one in catalog.find(whole) if "linked" in one.path.parts]
+    assert left(whole).files == ("linked", "up")
+
+
+def test_what_fhir_files_rest_on_is_not_looked_up_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CapabilityStatement.json", "Patient.ndjson", "Observation.ndjson"):
+        (tmp_path / name).write_text(json.dumps({"resourceType": name.partition(".")[0]}))
+    (tmp_path / "x.bin").touch()
+    monkeypatch.setattr("clinical_jepa.sources.fhir.reader.parts", lambda _: pytest.fail("looked up"))
+    assert left(tmp_path).files == ("x.bin",)

@@ -125,6 +125,15 @@ def test_a_ledger_in_use_is_read_as_it_is(store: Path) -> None:
     assert list(ledger.heartbeats()) == ["watch"]
 
 
+def test_a_ledger_in_use_behind_a_link_is_read_with_its_log(store: Path, tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "real.sqlite")
+    (store / LEDGER).symlink_to(tmp_path / "real.sqlite")
+    ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ledger._connection.execute("PRAGMA user_version=99")  # in the log alone
+    assert "version 99" in looked(store)[1]["ledger"]["seen"]
+    ledger.close()
+
+
 def test_a_damaged_ledger_is_wrong(store: Path) -> None:
     ledger = Ledger.open(store / LEDGER)
     for number in range(500):

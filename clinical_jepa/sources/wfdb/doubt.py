@@ -1,8 +1,8 @@
 """Headers beside one that cannot be read: each may be a segment of that record, and waits for it.
 
 Read as a record of its own, a segment would stand in the store once more when its record can be read. So a header that no
-other one lists waits, if it looks like a segment: by its name (``…_0001``, ``…_layout``), or as it does not tell whose it is
-and when. A record that tells both under a name of its own is no segment, and is read.
+other one lists waits, if its name is a segment's (``…_0001``, ``…_layout``); or if it does not tell whose it is and when, and
+its name begins with the name of the one in doubt, or stands in what is left of that. Any other record is read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from clinical_jepa.sources.wfdb.record import SOURCE, TopRecord, open_record, re
 _WAITS = (
     "may be of "  # begins the name of a waiting unit: <header>/may be of <other>.hea; no segment's name has a space
 )
-_SEGMENT = re.compile(r"_(\d+|layout)")
+_SEGMENT = re.compile(r".*_(\d{4}|layout)", re.DOTALL)
 
 
 def doubtful(header: Path) -> bool:
@@ -38,13 +38,10 @@ def doubtful(header: Path) -> bool:
 
 def waiting(tops: Iterable[Path], doubted: list[Path]) -> list[Path]:
     """The units of these top-level headers: those that may be segments of a header in doubt beside them wait for it."""
-    beside: dict[Path, list[Path]] = {}
+    beside: dict[Path, dict[Path, set[str]]] = {}
     for header in doubted:
-        beside.setdefault(header.parent, []).append(header)
-    return [
-        top / f"{_WAITS}{_likely(top, beside[top.parent])}" if top.parent in beside and _like_a_segment(top) else top
-        for top in tops
-    ]
+        beside.setdefault(header.parent, {})[header] = _named(header)
+    return [_unit(top, beside[top.parent]) if top.parent in beside else top for top in tops]
 
 
 def awaited(unit: Path) -> tuple[Path, Path] | None:
@@ -69,13 +66,21 @@ def reason(other: Path, why: str) -> str:
     return f"it may be a segment of {other.name}, and nothing of it is read before that header is: {why}"
 
 
-def _likely(top: Path, doubted: list[Path]) -> str:
-    """The header in doubt whose name the other begins with, else the first."""
-    return next((one.name for one in doubted if top.stem.startswith(one.stem)), doubted[0].name)
-
-
-def _like_a_segment(header: Path) -> bool:
-    record = open_record(header, ReadContext(root=header.parent))  # in whatever zone: only whether it says when
+def _unit(top: Path, doubted: dict[Path, set[str]]) -> Path:
+    """The header, or the waiting unit of it: for the one in doubt that it belongs to by name, else for the first."""
+    record = open_record(top, ReadContext(root=top.parent))  # in whatever zone: only whether it says when
     if not isinstance(record, TopRecord) or record.header.master:
-        return False
-    return record.relative or _SEGMENT.search(header.stem) is not None
+        return top
+    kin = [one for one, named in doubted.items() if top.stem.startswith(one.stem) or top.stem in named]
+    if _SEGMENT.fullmatch(top.stem) is None and not (record.relative and kin):
+        return top
+    return top / f"{_WAITS}{(kin or list(doubted))[0].name}"
+
+
+def _named(header: Path) -> set[str]:
+    """What may be the names of segments in the bytes of a header: the first word of each line."""
+    try:
+        lines = header.read_bytes().decode("latin-1").splitlines()
+    except OSError:
+        return set()
+    return {words[0] for line in lines if (words := line.split())}

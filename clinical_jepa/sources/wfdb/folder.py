@@ -6,6 +6,10 @@ Headers are looked at as text here, line by line, so that a damaged one is still
 from __future__ import annotations
 
 import glob
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from clinical_jepa.sources.wfdb import doubt
@@ -18,27 +22,66 @@ BESIDE = "~"  # of a record of segments: its annotations, and no segment
 _DICOM = (128, b"DICM")
 
 
+@dataclass(frozen=True)
+class _Told:
+    """Of some headers: the units, the records that list a header which is no unit, and the files that they name."""
+
+    units: list[Path]
+    owners: dict[Path, list[Path]]
+    named: set[Path]
+
+
 def find(root: Path) -> list[Path]:
-    """The headers of all top-level records under a folder (or the header itself), in order, then files without one.
+    """The headers of all top-level records under a folder, in order, then files without one; of a header, its record's.
 
     A record of segments is one unit; the segments that it lists are none. What may be a segment of a header that cannot be
     read waits for it (``doubt``).
     """
     if root.suffix == ".hea":
-        return [root]
+        return _record_of(root)
     found = sorted(root.rglob("*.hea"))
+    told = _told(found)
+    return told.units + (_orphans(root, told.named) if found and root.is_dir() else [])
+
+
+def _told(found: Iterable[Path]) -> _Told:
+    found = list(found)
     named: set[Path] = set()
-    inner: set[Path] = set()
+    owners: dict[Path, list[Path]] = {}
     masters: set[Path] = set()
     for path in found:
         first, names = _names(path)
         named.update(_beside(path, names))
         if "/" in first:
             masters.add(path)
-            inner.update(_beside(path, [f"{name}.hea" for name in names]))
-    tops = [path for path in found if path not in inner or path in masters]
+            for inner in _beside(path, [f"{name}.hea" for name in names]):
+                owners.setdefault(inner, []).append(path)
+    tops = [path for path in found if path not in owners or path in masters]
     units = doubt.waiting(tops, [path for path in tops if doubt.doubtful(path)])
-    return units + (_orphans(root, named) if found and root.is_dir() else [])
+    return _Told(units, {path: owners[path] for path in owners if path not in masters}, named)
+
+
+def _record_of(header: Path) -> list[Path]:
+    """What a folder would give for one of its headers: of a segment, the records that list it."""
+    if not header.is_file():
+        return [header]
+    try:
+        told = _told_beside(header.parent, _stamps(header.parent))
+    except OSError:
+        return [header]  # of a folder that may not be listed
+    return told.owners.get(header) or [unit for unit in told.units if header in (unit, unit.parent)]
+
+
+def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """The headers of a folder, each with what changes with its bytes and rights."""
+    with os.scandir(folder) as entries:
+        found = [(one.name, one.stat(follow_symlinks=one.is_file())) for one in entries if one.name.endswith(".hea")]
+    return tuple(sorted((name, stat.st_ctime_ns, stat.st_size) for name, stat in found))
+
+
+@lru_cache(maxsize=8)  # all headers of a folder may be given one by one
+def _told_beside(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> _Told:
+    return _told(folder / name for name, *_ in stamps)
 
 
 def divided(unit: Path) -> list[Path]:

@@ -7,20 +7,23 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import wfdb
 
+from clinical_jepa.ingest import ingest
 from clinical_jepa.sources.clocks import ClockOffset
+from clinical_jepa.sources.context import ReadContext
 from clinical_jepa.sources.wfdb import reader
 from clinical_jepa.store.events import Store
-from tests.ingest.builders import run
+from tests.ingest.builders import prepare, run
 from tests.permissions import modes_hold
 from tests.sources.wfdb import builders
 from tests.sources.wfdb.builders import NAME
-from tests.sources.wfdb.test_growing import GROWING_S, content, take, ward
+from tests.sources.wfdb.test_growing import GROWING_S, LATE, content, take, ward
 
 SEGMENTS = [f"p000123_000{number}.hea" for number in (1, 2, 3)]
 NO_PERMISSION = f"no permission to read {NAME}.hea: make it readable for this user, and ingest again"
@@ -133,13 +136,17 @@ def test_a_header_that_is_being_written_is_waited_for_without_a_refusal(tmp_path
 def test_segments_wait_in_a_stitched_ward_and_under_another_clock_too(tmp_path: Path, growing_s: float | None) -> None:
     folder = ward(tmp_path / "in")
     store, good = (Store.open(tmp_path / name, create=True) for name in ("store", "good"))
-    skewed = ClockOffset(subject="123", record=None, start=0, end=2**60, offset=60_000_000)
+    skewed = ClockOffset(subject=None, record=None, start=0, end=2**60, offset=60_000_000)
     options = {"growing_s": growing_s} | ({"stitch_to": 0} if growing_s is None else {"clock_offsets": (skewed,)})
     with closed(folder / f"{NAME}.hea"):
         assert run(folder, store, **options).reasons == {"unreadable": 4}
     run(folder, store, **options)
     run(folder, good, **options)
     assert content(store)[0] == content(good)[0] != []
+    if growing_s is not None:  # the offset was applied
+        assert [piece[2] - timedelta(minutes=1) for piece in content(good)[0]] == [
+            piece[2] for piece in expected(folder)[0]
+        ]
 
 
 def test_segments_of_other_records_and_other_folders_do_not_wait(tmp_path: Path) -> None:
@@ -161,12 +168,17 @@ def test_segments_of_other_records_and_other_folders_do_not_wait(tmp_path: Path)
     ]
 
 
+def alone(folder: Path, *names: str) -> None:
+    """Records that do not tell whose they are, nor when."""
+    folder.mkdir(exist_ok=True)
+    for number, name in enumerate(names):
+        samples = builders.wave(4000, seed=number)[:, None]
+        wfdb.wrsamp(name, fs=125, units=["mV"], sig_name=["II"], p_signal=samples, fmt=["16"], write_dir=str(folder))
+
+
 def test_records_wait_for_a_header_that_proves_to_be_of_no_segments_and_are_read_then(tmp_path: Path) -> None:
     folder = tmp_path / "in"
-    folder.mkdir()
-    for name in ("100", "101"):
-        samples = builders.wave(4000)[:, None]
-        wfdb.wrsamp(name, fs=125, units=["mV"], sig_name=["II"], p_signal=samples, fmt=["16"], write_dir=str(folder))
+    alone(folder, "100", "100a", "101")
     whole = expected(folder)
     store = Store.open(tmp_path / "store", create=True)
     with closed(folder / "100.hea"):
@@ -175,7 +187,32 @@ def test_records_wait_for_a_header_that_proves_to_be_of_no_segments_and_are_read
     assert content(store) == whole
     # one that is damaged, but has no segments for certain, is waited for by nobody
     with damaged(folder / "100.hea", lambda content: content.replace(b"100.dat 16", b"100.dat xx")):
-        assert [path.name for path in reader.find(folder)] == ["100.hea", "101.hea"]
+        assert [path.name for path in reader.find(folder)] == ["100.hea", "100a.hea", "101.hea"]
+
+
+@pytest.mark.fault(
+    source="wfdb",
+    fault="a file named .hea that is no header",
+    ends="it alone is refused; the records beside it are read",
+)
+@pytest.mark.parametrize("odd", [b"", b"dear colleague,\nthese are from ward 3\n", bytes(50)])
+def test_records_do_not_wait_for_an_odd_header_that_has_nothing_to_do_with_them(tmp_path: Path, odd: bytes) -> None:
+    folder = tmp_path / "in"
+    alone(folder, "100", "101", "s_12_0001_b", "x_00012")
+    (folder / "notes.hea").write_bytes(odd)
+    store = Store.open(tmp_path / "store", create=True)
+    assert take(folder, store, growing_s=None).reasons == {"unreadable": 1}
+    assert list(refusals(store)) == ["notes.hea"]
+    assert len(content(store)[0]) == 4
+
+
+def test_segments_under_any_name_wait_for_a_header_that_still_names_them(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    alone(folder, "a", "b", "c")
+    builders.master(folder, [("a", 2000), ("b", 2000)])
+    with damaged(folder / f"{NAME}.hea", lambda whole: whole.replace(b"/2 2", b"!2 two")):
+        found = [path.relative_to(folder).as_posix() for path in reader.find(folder)]
+    assert found == [f"a.hea/may be of {NAME}.hea", f"b.hea/may be of {NAME}.hea", "c.hea", f"{NAME}.hea"]
 
 
 @pytest.mark.parametrize("what", ["folder", "dangling link", "circle of links"])
@@ -192,3 +229,34 @@ def test_a_header_that_is_no_file_stops_nobody(tmp_path: Path, what: str) -> Non
     assert report.total.events == 3
     assert np.all([NAME in one for one in refusals(store).values() if "may be" in one])
     assert f"{NAME}.hea" in refusals(store)
+
+
+def test_headers_given_one_by_one_are_what_their_folder_gives(tmp_path: Path) -> None:
+    folder = ward(tmp_path / "in")
+    alone(folder, "other")
+
+    def given() -> list[Path]:
+        return sorted({unit for header in folder.glob("*.hea") for unit in reader.find(header)})
+
+    assert given() == reader.find(folder)
+    assert [path.name for path in given()] == ["other.hea", f"{NAME}.hea", f"{NAME}n.hea"]
+    assert reader.find(folder / SEGMENTS[1]) == [folder / f"{NAME}.hea"]
+    with damaged(folder / f"{NAME}.hea", lambda whole: b""):
+        assert given() == sorted(reader.find(folder))
+        assert folder / SEGMENTS[1] / f"may be of {NAME}.hea" in given()
+    with closed(folder / f"{NAME}.hea"):
+        assert given() == sorted(reader.find(folder))
+    assert given() == reader.find(folder)
+    (folder / "nowhere.hea").symlink_to("no.hea")
+    assert given() == sorted(reader.find(folder))
+
+
+@pytest.mark.parametrize("growing_s", [None, GROWING_S])
+def test_all_headers_of_a_record_given_one_by_one_are_read_once(tmp_path: Path, growing_s: float | None) -> None:
+    folder = ward(tmp_path / "in")
+    whole = expected(folder)
+    store = Store.open(tmp_path / "store", create=True)
+    context = ReadContext(root=folder, growing_s=growing_s)
+    for _ in range(2):
+        ingest(sorted(folder.glob("*.hea")), store, mode="history", now=lambda: LATE, context=context, prepare=prepare)
+    assert content(store) == whole
