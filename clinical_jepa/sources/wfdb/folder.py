@@ -69,7 +69,7 @@ def _record_of(header: Path) -> list[Path]:
         told = _told_beside(header.parent, _stamps(header.parent))
     except OSError:
         return [header]  # of a folder that may not be listed
-    return told.owners.get(header) or [unit for unit in told.units if header in (unit, unit.parent)]
+    return [*told.owners.get(header, ())] or [unit for unit in told.units if header in (unit, unit.parent)]
 
 
 def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
