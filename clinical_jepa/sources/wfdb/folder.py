@@ -66,10 +66,9 @@ def _record_of(header: Path) -> list[Path]:
     if not header.is_file():
         return [header]
     try:
-        told = _told_beside(header.parent, _stamps(header.parent))
+        return [*_told_beside(header.parent, _stamps(header.parent)).get(header.name, [header])]
     except OSError:
         return [header]  # of a folder that may not be listed
-    return told.owners.get(header) or [unit for unit in told.units if header in (unit, unit.parent)]
 
 
 def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
@@ -80,8 +79,10 @@ def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 @lru_cache(maxsize=8)  # all headers of a folder may be given one by one
-def _told_beside(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> _Told:
-    return _told(folder / name for name, *_ in stamps)
+def _told_beside(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> dict[str, list[Path]]:
+    told = _told(folder / name for name, *_ in stamps)
+    units = {(unit if unit.parent == folder else unit.parent).name: [unit] for unit in told.units}
+    return units | {inner.name: owners for inner, owners in told.owners.items()}
 
 
 def divided(unit: Path) -> list[Path]:
