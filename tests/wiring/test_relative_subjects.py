@@ -42,7 +42,7 @@ def test_they_are_listed_and_aligned_on_their_own_clock(tmp_path: Path) -> None:
     ]
     window = inspect.timeline(settings, "gateway/r7n", step="15m", hours=1, as_of=None)
     assert window.observed.all()
-    assert window.edges[-1] == 90 * 60_000_000
+    assert window.edges[-1] == 91 * 60_000_000  # whole quarters of an hour after the first arrival, at one minute
     assert "until" in timeline_forms.values(window)["rows"][0]
     assert inspect.timeline(settings, "gateway/r7", step="1m", hours=1, as_of=None).codes == ()
 
