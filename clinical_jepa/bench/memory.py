@@ -2,7 +2,7 @@
 
 python -m clinical_jepa.bench.memory FOLDER [ROWS]
 
-ROWS of 10000000 is the case of 100 million rows: 8 GB in FOLDER, and the better part of an hour on two cores.
+ROWS of 10000000 is the case of 100 million rows: at 80 bytes a row 8 GB in FOLDER (docs/explanation/scale.md).
 Exit status 1: a limit is not kept.
 """
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from clinical_jepa.records.events import RETRACTED
 from clinical_jepa.records.instant import BEGINNING
 from clinical_jepa.sources.fhir.files import Json
 from clinical_jepa.sources.fhir.times import instant
@@ -20,7 +21,6 @@ _NEVER: Age = (BEGINNING - 1, 0)
 # what an Encounter's diagnosis is used for, as R4's and R5's code systems say it
 _DISCHARGE = frozenset({"DD", "discharge-diagnosis", "final"})
 _OTHER = frozenset({"AD", "CC", "CM", "pre-op", "post-op", "billing", "admission", "working"})
-_VOID = ("entered-in-error", "cancelled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +72,17 @@ class Stays:
 
 
 def age_of(encounter: Json, zone: ZoneInfo) -> Age:
-    """By which versions of a resource are told apart, as far as it says: when it was changed, and the number of its version."""
-    meta = encounter.get("meta") or {}
-    changed, number = meta.get("lastUpdated"), str(meta.get("versionId", ""))
-    return instant(changed, zone) if changed else BEGINNING, int(number) if number.isdecimal() else 0
+    """By which versions of a resource are told apart, as far as it says: when it was changed, and the number of its version.
+
+    Of one that says it in no readable way nothing is known, as of one that does not say it: it takes the place of none.
+    """
+    meta = encounter.get("meta")
+    changed, number = (meta.get("lastUpdated"), str(meta.get("versionId"))) if isinstance(meta, dict) else (None, "")
+    try:
+        at = instant(changed, zone)
+    except (TypeError, ValueError):
+        at = BEGINNING
+    return at, int(number) if number.isdecimal() else 0
 
 
 def ended(encounter: Json, zone: ZoneInfo) -> int | None:
@@ -84,7 +91,7 @@ def ended(encounter: Json, zone: ZoneInfo) -> int | None:
     Of a finished one that does not say when, its server's last change of it.
     """
     status, end = encounter.get("status"), (encounter.get("period") or {}).get("end")
-    if status not in ("finished", "unknown", *_VOID):
+    if status not in ("finished", "unknown", *RETRACTED):
         return None
     changed = (encounter.get("meta") or {}).get("lastUpdated") if status == "finished" else None
     said = end or changed
@@ -93,7 +100,7 @@ def ended(encounter: Json, zone: ZoneInfo) -> int | None:
 
 def void(encounter: Json) -> bool:
     """Whether an Encounter did not come about."""
-    return encounter.get("status") in _VOID
+    return encounter.get("status") in RETRACTED
 
 
 def discharge_diagnoses(encounter: Json) -> list[str | None]:

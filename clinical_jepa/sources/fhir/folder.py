@@ -124,20 +124,21 @@ def _note(body: Json, folder: Folder, zone: ZoneInfo) -> None:
 
 
 def _note_encounter(body: Json, folder: Folder, zone: ZoneInfo) -> None:
-    stays, name = folder.stays, str(body.get("id"))
-    patient = plain_id(str((body.get("subject") or {}).get("reference") or ""))
+    """What an Encounter names is held back before anything else of it is read, so that no other damage lets it through."""
+    stays, name, age = folder.stays, str(body.get("id")), age_of(body, zone)
+    subject = body.get("subject")
+    patient = plain_id(str(subject.get("reference", ""))) if isinstance(subject, dict) else ""
     stays.note(name)  # whatever of it cannot be read: it has not ended
-    age = age_of(body, zone)
     try:
         body = as_r4(body, folder.version(body))
-        named = [plain_id(one) for one in discharge_diagnoses(body) if one is not None]
+        stays.note(name, named=[plain_id(one) for one in discharge_diagnoses(body) if one is not None])
     except BROKEN:
         stays.hide(name, patient, age)
         raise
     stays.show(name, age)
     if void(body):
         stays.void.add(name)
-    stays.note(name, ended(body, zone), named)
+    stays.note(name, ended(body, zone))
     start = (body.get("period") or {}).get("start")
     if start is not None and patient:
         first = instant(start, zone)

@@ -79,6 +79,24 @@ def test_whose_stay_it_is_does_not_matter(missing: dict[str, Any], tmp_path: Pat
     assert known(tmp_path, diagnosis(), over) == [NOON]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"meta": {"lastUpdated": "yesterday"}},
+        {"meta": ["odd"]},
+        {"meta": {"lastUpdated": 2026}},
+        {"subject": [SUBJECT]},
+        {"status": "finished", "period": {"start": NINE, "end": "soon"}},
+        {"period": "long"},
+    ],
+)
+def test_no_other_damage_of_a_stay_lets_what_it_names_through(damage: dict[str, Any], tmp_path: Path) -> None:
+    assert known(tmp_path, diagnosis(), stay("R4", None, "DD") | damage) == []
+    odd = stay("R4", None, diagnosis="c1") | damage
+    if "subject" not in damage:  # of nobody's Encounter no Condition is held back but those that it names
+        assert known(tmp_path, diagnosis(), odd) == []
+
+
 def test_a_use_in_codes_of_the_house_may_be_discharge(tmp_path: Path) -> None:
     said = {"coding": [{"system": "http://hospital.example/use", "code": "D"}], "text": "Discharge diagnosis"}
     for end, then in ((None, []), (NOON, [NOON])):
