@@ -46,7 +46,7 @@ def test_the_careful_path_alone_would_not_do(few: Path, monkeypatch: pytest.Monk
         return range(len(raws))
 
     monkeypatch.setattr(reader, "_flooded", none_taken)
-    monkeypatch.setattr(fhir, "ROUNDS", 1)
+    monkeypatch.setattr(fhir, "ROUNDS", 3)  # one alone may fall into what else the machine does
     assert not any(figure.met for figure in fhir.run(few))
 
 
