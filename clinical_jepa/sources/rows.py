@@ -39,6 +39,8 @@ class Fact:
     """One row before its unit and limits are checked. ``key`` identifies the fact across its versions.
 
     ``record`` names the source's record that said it (``Observation/123``), where its source may withdraw that whole.
+    ``available_time`` stands ``after`` µs behind what dates it, so that versions of one instant follow each other; the
+    row's id does not depend on that.
     """
 
     key: str
@@ -53,6 +55,7 @@ class Fact:
     encounter_id: str | None = None
     status: str = "final"
     record: str | None = None
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,8 @@ class Rows:
                 return self.reject(origin, *problem)
             unit = known.unit
         fact_id = content_id(origin.source, fact.key)
-        row_id = content_id(
-            fact_id, fact.subject_id, fact.time, fact.code, value, fact.text, unit, fact.status, fact.available_time
-        )
+        dated = fact.available_time - fact.after
+        row_id = content_id(fact_id, fact.subject_id, fact.time, fact.code, value, fact.text, unit, fact.status, dated)
         self.events.append(
             (fact.subject_id, fact.time, fact.code, value, fact.text, fact.available_time, fact.available_basis)
             + (unit, fact.encounter_id, origin.column, row_id, fact_id, fact.status)

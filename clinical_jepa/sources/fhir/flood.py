@@ -22,7 +22,7 @@ from clinical_jepa.sources.columnar import events as columnar
 from clinical_jepa.sources.columnar.events import content
 from clinical_jepa.sources.fhir.files import NO_JSON
 from clinical_jepa.sources.fhir.folder import plain_id
-from clinical_jepa.sources.fhir.frame import SOURCE
+from clinical_jepa.sources.fhir.frame import SOURCE, after
 from clinical_jepa.sources.fhir.mapping import system_name
 from clinical_jepa.sources.fhir.observations import COUNTED
 from clinical_jepa.sources.fhir.ordinary import Component, Observation, Quantity, decode, otherwise_effective, words
@@ -104,7 +104,7 @@ class Flood:
             except _DOUBT:
                 left.append(index)
             else:
-                found.append((index, one, when))
+                found.append((index, one, when if one.status != "corrected" else _behind(when, one.meta.versionId)))
         return found
 
     def _other(self, one: Observation, when: _When) -> Sequence[Any]:
@@ -198,6 +198,12 @@ class Flood:
     def _stay_of(self, one: Observation) -> str | None:
         place = one.encounter
         return None if place is UNSET else self.stays.get(place.reference) or self._stay(place.reference)
+
+
+def _behind(when: _When, version_id: str) -> _When:
+    """When a later version could be known; what ids say of it is the same."""
+    subject, time, known, basis, about, said = when
+    return subject, time, known + after(version_id), basis, about, said
 
 
 def _names_a_channel(one: Observation) -> bool:

@@ -33,10 +33,22 @@ class Ignored:
     kind: str
 
 
+_APART = 2  # µs between versions of one instant
+_MOST = 100  # versions told apart: some servers count all their resources together
 # their lastUpdated tells of the newest state of something that goes on, not of each of its facts
 _GOES_ON = ("stay", "treatment")
 
 Outcome = Fact | Refusal | Ignored | Retraction | SubjectLink | SignalPiece
+
+
+def counted(version_id: str) -> int:
+    """The number of a version; 1 where ``versionId`` is none."""
+    return int(version_id) if version_id.isdecimal() else 1
+
+
+def after(version_id: str) -> int:
+    """µs by which the rows of a version follow what dates them, so that later versions follow earlier ones of one instant."""
+    return _APART * (min(counted(version_id), _MOST) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +73,12 @@ class Frame:
     @property
     def revised(self) -> bool:
         """True for a version after the first: whatever its status says, it replaces an earlier one."""
-        version = self.meta.get("versionId", "1")
-        return bool(version.isdigit()) and int(version) > 1
+        return counted(self.meta.get("versionId", "1")) > 1
+
+    @property
+    def after(self) -> int:
+        """µs by which this version's rows follow what dates them: its server's order where several have one instant."""
+        return after(self.meta.get("versionId", "1"))
 
     @property
     def last_updated(self) -> int | None:

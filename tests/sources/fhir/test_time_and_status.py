@@ -64,7 +64,7 @@ LATER = {"meta": {"versionId": "2", "lastUpdated": "2026-01-05T12:00:00Z"}}
             "last-updated",
         ),
         ({"issued": None}, {"delays": DELAYS | {"chart": None, "lab": None}}, "2026-01-05T09:00:00Z", "assumed"),
-        ({"issued": None, **LATER}, {}, "2026-01-05T12:00:00Z", "last-updated"),
+        ({"issued": None, **LATER}, {}, "2026-01-05T12:00:00.000002Z", "last-updated"),
     ],
 )
 def test_the_rule_that_gives_the_available_time(
