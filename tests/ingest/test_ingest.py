@@ -157,7 +157,7 @@ def test_live_rows_are_available_when_they_are_committed(tmp_path: Path, store: 
 
 def test_a_reporting_time_after_our_receipt_is_kept_and_marked(tmp_path: Path, store: Store) -> None:
     root = examples(tmp_path) / "fhir"
-    before_the_lactate = 1_767_606_000_000_000  # 2026-01-05T09:40:00Z
+    before_the_lactate = 1_767_606_001_000_000  # 2026-01-05T09:40:01Z, a second after the withdrawal of a heart rate
     report = run(root, store, mode="live", now=before_the_lactate)
     faults = [row for row in rows(store) if row["available_basis"] == "receipt-clock-fault"]
     assert report.total.clock_faults == 4  # lactate twice, HbA1c, the diagnosis
