@@ -87,10 +87,16 @@ class Server:
         process.wait()
         self.processes.remove(process)
 
-    def ask(self, path: str, **body: object) -> Any:
-        answer = httpx.post(f"{self.api}{path}", json=body, timeout=30)
+    def ask(self, path: str, *, method: str = "POST", **body: object) -> Any:
+        """What the server answers. It says 503 while its own database is locked, and nothing was done; its clients ask again."""
+        end = time.monotonic() + 60
+        while True:
+            answer = httpx.request(method, f"{self.api}{path}", json=body, timeout=30)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > end:
+                break
+            time.sleep(0.5)
         assert answer.is_success, answer.text
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 @dataclass(frozen=True)

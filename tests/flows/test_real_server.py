@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from cronsim import CronSim
@@ -56,9 +55,7 @@ class Site:
     def every_minute(self, flow: str) -> None:
         """Its schedule from now on, as nobody waits for a quarter of an hour here."""
         each = {"schedule": {"cron": "* * * * *", "timezone": "UTC"}, "active": True}
-        change = {"schedules": [each]}
-        changed = httpx.patch(f"{self.server.api}/deployments/{self.deployed[flow]['id']}", json=change, timeout=30)
-        assert changed.is_success, changed.text
+        self.server.ask(f"/deployments/{self.deployed[flow]['id']}", method="PATCH", schedules=[each])
 
     def run(self, flow: str, **parameters: object) -> str:
         """One now, by the worker, with the deployment's parameters but for these; how it ended."""
