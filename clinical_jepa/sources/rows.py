@@ -39,7 +39,7 @@ class Fact:
     """One row before its unit and limits are checked. ``key`` identifies the fact across its versions.
 
     ``record`` names the source's record that said it (``Observation/123``), where its source may withdraw that whole.
-    ``available_time`` stands ``after`` µs behind what dates it, so that versions of one instant follow each other; the
+    Its row is known ``after`` µs later than ``available_time``, so that versions of one instant follow each other; the
     row's id does not depend on that.
     """
 
@@ -78,11 +78,12 @@ class Rows:
                 return self.reject(origin, *problem)
             unit = known.unit
         fact_id = content_id(origin.source, fact.key)
-        dated = fact.available_time - fact.after
-        row_id = content_id(fact_id, fact.subject_id, fact.time, fact.code, value, fact.text, unit, fact.status, dated)
+        row_id = content_id(
+            fact_id, fact.subject_id, fact.time, fact.code, value, fact.text, unit, fact.status, fact.available_time
+        )
         self.events.append(
-            (fact.subject_id, fact.time, fact.code, value, fact.text, fact.available_time, fact.available_basis)
-            + (unit, fact.encounter_id, origin.column, row_id, fact_id, fact.status)
+            (fact.subject_id, fact.time, fact.code, value, fact.text, fact.available_time + fact.after)
+            + (fact.available_basis, unit, fact.encounter_id, origin.column, row_id, fact_id, fact.status)
             + (None if fact.record is None else content_id(origin.source, fact.record),)
         )
         return True

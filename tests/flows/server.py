@@ -89,12 +89,13 @@ class Server:
 
     def ask(self, path: str, *, method: str = "POST", **body: object) -> Any:
         """What the server answers. It says 503 while its own database is locked, and nothing was done; its clients ask again."""
-        end = time.monotonic() + 60
-        while True:
-            answer = httpx.request(method, f"{self.api}{path}", json=body, timeout=30)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > end:
-                break
-            time.sleep(0.5)
+
+        def answered() -> httpx.Response | None:
+            got = httpx.request(method, f"{self.api}{path}", json=body, timeout=30)
+            return None if got.status_code == httpx.codes.SERVICE_UNAVAILABLE else got
+
+        answer = wait_for("an answer of the server", answered, 60)
+        assert answer is not None
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,38 @@ def test_the_last_version_holds_in_any_order(tmp_path: Path, case: str, apart: b
 def test_live_in_one_commit_too(tmp_path: Path, case: str) -> None:
     versions, _, _, last = CASES[case]
     assert values(told(tmp_path, [versions[::-1]], "live"), END) == last
+
+
+def test_diagnoses_and_reports_follow_their_numbers_too(tmp_path: Path) -> None:
+    """Of each two versions with one instant; in either order the second's words stand."""
+    code, about = (
+        {"coding": [{"system": "http://loinc.org", "code": "58410-2"}]},
+        {"subject": {"reference": "Patient/p1"}},
+    )
+    kinds = {
+        "Condition": {"recordedDate": at(0), "onsetDateTime": at(0)},
+        "DiagnosticReport": {"status": "final", "issued": at(0), "effectiveDateTime": at(0)},
+    }
+    for kind, fields in kinds.items():
+        for spelling in range(4):  # the hash that would decide else is another one each time
+            versions = [
+                {"resourceType": kind, "id": "x", "meta": {"versionId": number}, "code": code | {"text": words}}
+                | about
+                | fields
+                for number, words in (("1", f"first {spelling}"), ("2", f"second {spelling}"))
+            ]
+            (tmp_path / f"{kind}{spelling}").mkdir()
+            rows = told(tmp_path / f"{kind}{spelling}", [versions[::-1]]).arrivals(0, END).events
+            assert rows["text_value"].to_pylist() == [f"second {spelling}"]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_both_paths_set_a_corrected_number_apart_alike(tmp_path: Path, *, strict: bool) -> None:
+    write(tmp_path, "Observation.ndjson", version(4, 4.1, "corrected", issued=at(30)))
+    store = Store.open(tmp_path / "store", create=True)
+    run(tmp_path / "Observation.ndjson", store, strict=strict)
+    (row,) = store.arrivals(0, END).events.to_pylist()
+    assert row["available_time"] == datetime(2026, 1, 5, 9, 30, microsecond=6)
 
 
 def test_ids_do_not_depend_on_the_place_among_versions(tmp_path: Path) -> None:

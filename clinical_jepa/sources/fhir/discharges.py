@@ -79,10 +79,9 @@ def age_of(encounter: Json, zone: ZoneInfo) -> Age:
     meta = encounter.get("meta")
     changed, number = (meta.get("lastUpdated"), str(meta.get("versionId"))) if isinstance(meta, dict) else (None, "")
     try:
-        at = instant(changed, zone)
-    except (TypeError, ValueError):
-        at = BEGINNING
-    return at, int(number) if number.isdecimal() else 0
+        return instant(changed, zone) if changed else BEGINNING, int(number) if number.isdecimal() else 0
+    except (TypeError, ValueError, OverflowError):
+        return BEGINNING, 0
 
 
 def ended(encounter: Json, zone: ZoneInfo) -> int | None:

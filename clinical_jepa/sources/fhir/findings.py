@@ -53,7 +53,7 @@ def condition(body: Json, frame: Frame) -> Iterator[Outcome]:
         subject_id=frame.subject_id,
         code=f"CONDITION//{code}",
         time=time,
-        available_time=max([available, *(end for end in ends if end is not None)]) + frame.after,
+        available_time=max([available, *(end for end in ends if end is not None)]),
         available_basis=basis,
         text=label_of(body["code"]),
         encounter_id=encounter_of(body),

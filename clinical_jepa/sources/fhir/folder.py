@@ -125,10 +125,10 @@ def _note(body: Json, folder: Folder, zone: ZoneInfo) -> None:
 
 def _note_encounter(body: Json, folder: Folder, zone: ZoneInfo) -> None:
     """What an Encounter names is held back before anything else of it is read, so that no other damage lets it through."""
-    stays, name, age = folder.stays, str(body.get("id")), age_of(body, zone)
-    subject = body.get("subject")
-    patient = plain_id(str(subject.get("reference", ""))) if isinstance(subject, dict) else ""
+    stays, name = folder.stays, str(body.get("id"))
     stays.note(name)  # whatever of it cannot be read: it has not ended
+    age, subject = age_of(body, zone), body.get("subject")
+    patient = plain_id(str(subject.get("reference", ""))) if isinstance(subject, dict) else ""
     try:
         body = as_r4(body, folder.version(body))
         stays.note(name, named=[plain_id(one) for one in discharge_diagnoses(body) if one is not None])

@@ -60,7 +60,7 @@ def facts(body: Json, frame: Frame) -> Iterator[Outcome]:
         else:
             found.append(_fact(key, holder, body, frame, (time, status)))
     if status in REVISING and status not in RETRACTED and _may_differ_in_shape(body, found):
-        found = [_at_once(one) for one in found]
+        found = [replace(one, after=0) if isinstance(one, Fact) else one for one in found]  # it follows the withdrawal
         yield _withdrawn_before(found, body, frame, (time, status))
     yield from found
     for name in COUNTED:
@@ -79,11 +79,6 @@ def _may_differ_in_shape(body: Json, found: list[Outcome]) -> bool:
     if "valueSampledData" in body:
         return not any(isinstance(one, Refusal) for one in found)
     return sampled.channel_of(body["code"]) is not None
-
-
-def _at_once(one: Outcome) -> Outcome:
-    """The row when it is dated, with the withdrawal an instant before: it follows that, no other version."""
-    return replace(one, available_time=one.available_time - one.after, after=0) if isinstance(one, Fact) else one
 
 
 def _withdrawn_before(found: list[Outcome], body: Json, frame: Frame, when: tuple[int, str]) -> Retraction:
@@ -126,7 +121,7 @@ def _fact(key: str, holder: Json, body: Json, frame: Frame, when: tuple[int, str
         subject_id=frame.subject_id,
         code=code,
         time=time,
-        available_time=available + frame.after,
+        available_time=available,
         available_basis=basis,
         value=reading[0],
         unit=reading[1],

@@ -110,17 +110,16 @@ def _row(
         status = "amended"
     time = frame.instant(moment)
     available, basis = frame.known(time, status=status, reported=reported, kind=kind)
-    after = frame.after if name == "DiagnosticReport" else 0  # the others go on, and are edited as they do
     return Fact(
         key=frame.key + part,
         subject_id=frame.subject_id,
         code=f"{prefix}//{code}",
         time=time,
-        available_time=available + after,
+        available_time=available,
         available_basis=basis,
         text=label_of(concept or {}),
         encounter_id=encounter_of({**body, "context": body.get("encounter")}),
         status=status,
         record=frame.key,
-        after=after,
+        after=frame.after if name == "DiagnosticReport" else 0,  # the others are edited as they go on
     )

@@ -85,6 +85,8 @@ def test_whose_stay_it_is_does_not_matter(missing: dict[str, Any], tmp_path: Pat
         {"meta": {"lastUpdated": "yesterday"}},
         {"meta": ["odd"]},
         {"meta": {"lastUpdated": 2026}},
+        {"meta": {"lastUpdated": "0001-01-01T00:00:00+14:00"}},  # no instant of any calendar here
+        {"meta": {"versionId": "9" * 5000}},
         {"subject": [SUBJECT]},
         {"status": "finished", "period": {"start": NINE, "end": "soon"}},
         {"period": "long"},
