@@ -9,6 +9,7 @@ Exit status 1: a limit is not kept.
 from __future__ import annotations
 
 import itertools
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,15 +20,29 @@ from clinical_jepa.bench.peak import peak
 ROWS = 1_000_000
 WORK = ("ingest", "read")
 MOST_GIB = 4.0  # of the larger run, up to 100 million rows
+GROWTH = 1.2
+ROUNDS = 3  # at most: what threads happen to hold at one moment adds up to a tenth to a peak, and takes nothing from it
 
 
 def run(folder: Path, rows: int = ROWS) -> list[Figure]:
-    """Ingest of ``rows`` rows and of ten times as many, and a walk through each: stores are made in ``folder``."""
+    """Ingest of ``rows`` rows and of ten times as many, and a walk through each: stores are made in ``folder``.
+
+    Growth goes by the least peak of each size, taken anew (``ROUNDS`` times at most) while it is too much; the absolute
+    limit by the highest of all.
+    """
     made = []
     for work in WORK:
-        few, many = (_peak(work, folder / f"memory-{count}", count) for count in (rows, 10 * rows))
-        detail = f"peak of {work}: {few >> 20} MiB for {rows} rows, {many >> 20} MiB for {10 * rows}"
-        for name, ratio, limit in (("", many / few, 1.2), (", GiB", many / 2**30, MOST_GIB)):
+        seen: dict[int, list[int]] = {rows: [], 10 * rows: []}
+        while True:
+            for count, peaks in seen.items():
+                peaks.append(_peak(work, folder / f"memory-{count}", count))
+            few, many = min(seen[rows]), min(seen[10 * rows])
+            if many / few <= GROWTH or len(seen[rows]) == ROUNDS:
+                break
+        most = max(seen[10 * rows])
+        least = f"{few >> 20} MiB for {rows} rows, {many >> 20} MiB for {10 * rows}"
+        detail = f"peak of {work}: {least}, {most >> 20} MiB at most"
+        for name, ratio, limit in (("", many / few, GROWTH), (", GiB", most / 2**30, MOST_GIB)):
             named = f"memory of {work}{name}"
             made.append(Figure(name=named, ratio=ratio, limit=limit, at_least=False, detail=detail))
     return made
@@ -43,6 +58,7 @@ def _child(work: str, folder: Path, rows: int) -> int:
     from clinical_jepa.bench.rows import stored
 
     if work == "ingest":
+        shutil.rmtree(folder, ignore_errors=True)  # of the round before: what a store knows already costs nothing
         stored(folder, rows)
     else:
         walk(folder)

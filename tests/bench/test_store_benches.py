@@ -60,6 +60,18 @@ def test_memory_is_held_to_growth_and_to_an_absolute_limit(
     assert [figure.ratio for figure in figures][1::2] == [pytest.approx(many)] * len(memory.WORK)
 
 
+def test_growth_goes_by_the_least_peaks_and_the_limit_by_the_highest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peak that threads made by chance is taken again; one that stays is growth; and none is left out of the limit."""
+    ingest = [500, 900, 510, 550]  # MiB: few, many, few, many
+    read = [500, 900, 480, 700, 500, 5000]
+    peaks = iter(ingest + read)
+    monkeypatch.setattr(memory, "_peak", lambda work, folder, rows: next(peaks) << 20)
+    figures = memory.run(Path())
+    assert next(peaks, None) is None
+    assert [figure.met for figure in figures] == [True, True, False, False]
+    assert [figure.ratio for figure in figures] == pytest.approx([550 / 500, 900 / 1024, 700 / 480, 5000 / 1024])
+
+
 @pytest.mark.slow
 def test_memory_is_flat_while_the_input_grows_ten_times(tmp_path: Path) -> None:
     for figure in memory.run(tmp_path, 1_000_000):

@@ -14,10 +14,13 @@ PROGRAM = [sys.executable, "-c", "from clinical_jepa.cli import main; main()"]
 
 
 def test_ctrl_c_says_that_what_was_committed_is_kept(tmp_path: Path) -> None:
-    many = ("simulate", str(tmp_path), "--subjects", "0", "--records-only", "5000", "--hours", "200")
-    process = subprocess.Popen([*PROGRAM, *many], stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not (tmp_path / "ward").exists() and time.monotonic() < end:
+    """Asked once work is under way: while numpy is still imported, its compiled modules swallow what a signal raises."""
+    many = ("simulate", str(tmp_path), "--subjects", "0", "--records-only", "8000", "--hours", "12")
+    process = subprocess.Popen(["env", "--default-signal", *PROGRAM, *many], stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120
+    while not any(file.stat().st_size for file in tmp_path.glob("ward/fhir/*")):
+        assert process.poll() is None
+        assert time.monotonic() < end
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
