@@ -85,7 +85,7 @@ class Process:
         self.port = int(found.group(1))
 
     def connect(self) -> socket.socket:
-        return socket.create_connection((HOST, self.port), timeout=10)
+        return socket.create_connection((HOST, self.port), timeout=60)
 
     def kill(self) -> None:
         """kill -9."""
@@ -95,5 +95,5 @@ class Process:
     def end(self) -> tuple[int, str]:
         """A polite end: exit status and stdout."""
         self.process.terminate()
-        out, _ = self.process.communicate(timeout=20)
+        out, _ = self.process.communicate(timeout=60)
         return self.process.returncode, out

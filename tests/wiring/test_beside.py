@@ -57,14 +57,14 @@ if __name__ == "__main__":
 
 def begun(file: Path) -> int:
     """The process that works beside, once it does."""
-    end = time.monotonic() + 40
+    end = time.monotonic() + 60
     while not file.exists() and time.monotonic() < end:
         time.sleep(0.05)
     return int(file.read_text())
 
 
 def ended(process: int) -> bool:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
             os.kill(process, 0)

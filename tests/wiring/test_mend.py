@@ -58,7 +58,7 @@ def test_who_is_ended_while_the_editor_is_open_leaves_no_file(store: Path, how: 
         time.sleep(0.05)
     assert len(list(private.rglob("*.json"))) == 1
     process.send_signal(how)
-    assert process.wait(timeout=30) == 128 + how
+    assert process.wait(timeout=60) == 128 + how
     assert list(private.iterdir()) == []
     assert refused(store) == [rejection]
 

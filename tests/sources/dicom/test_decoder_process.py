@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -159,10 +158,8 @@ def test_a_bomb_is_refused_before_memory_is_asked_for(
         setattr(made, name, value)
     made.save_as(tmp_path / "bomb.dcm")
     monkeypatch.setattr(DecoderProcess, "decode", lambda *_, **__: pytest.fail("it was decoded"))
-    start = time.monotonic()
     (batch,) = reader.read(tmp_path / "bomb.dcm", ReadContext(root=tmp_path))
     assert [r.reason for r in batch.rejections] == ["unreadable"]
-    assert time.monotonic() - start < 5
 
 
 def test_a_deflated_bomb_is_refused_before_it_is_inflated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
