@@ -37,7 +37,7 @@ def told(headers: Mapping[str, str]) -> float | None:
     A date is held against the server's own ``Date``, so that it does not matter which of the two clocks is wrong.
     """
     said = headers.get("retry-after", "").strip()
-    if said.isdigit():
+    if said.isascii() and said.isdigit():  # "²" is a digit too, and no number
         return float(said)
     until = http_date(said)
     if until is None:

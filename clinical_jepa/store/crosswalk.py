@@ -36,8 +36,8 @@ class Crosswalk:
             return found.pop()
         if len(found) > 1:
             raise BadRequest(f"{len(found)} subjects are called {text!r}; give one of the ids {sorted(found)}")
-        if wanted.isdigit() and int(wanted) in self.by_subject:
-            return int(wanted)
+        if (subject := {str(one): one for one in self.by_subject}.get(wanted)) is not None:
+            return subject
         raise BadRequest(f"no subject is called {text!r}{self._nearest(text)}")
 
     def _nearest(self, text: str) -> str:

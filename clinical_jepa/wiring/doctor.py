@@ -62,7 +62,7 @@ def _versions() -> list[dict[str, Any]]:
         except metadata.PackageNotFoundError:
             rows.append(_row(name, "wrong", "not installed", "make setup"))
             continue
-        numbers = tuple(int(part) for part in seen.partition("+")[0].split(".") if part.isdigit())
+        numbers = tuple(int(part) for part in seen.partition("+")[0].split(".") if part.isdecimal())
         good = least <= numbers < most
         rows.append(
             _row(name, "good" if good else "wrong", seen, "" if good else "pip install -c constraints.txt -e .")

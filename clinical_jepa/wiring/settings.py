@@ -279,9 +279,10 @@ def _typed(key: str, value: Any, like: Any, layer: str) -> Any:
             raise BadRequest(f"{layer}: {key} is true or false, not {value!r}")
         return value.lower() in ("true", "1")
     if isinstance(value, str) and isinstance(like, int):
-        if not value.removeprefix("-").isdigit():
-            raise BadRequest(f"{layer}: {key} is a whole number, not {value!r}")
-        return int(value)
+        try:
+            return int(value)
+        except ValueError as error:
+            raise BadRequest(f"{layer}: {key} is a whole number, not {value!r}") from error
     if isinstance(like, float) and not isinstance(value, bool):
         try:
             return float(value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clinical_jepa.intake import export_files, fhir_pages
@@ -81,6 +81,7 @@ def test_lines_of_any_kind_are_counted(tmp_path_factory: pytest.TempPathFactory,
 
 
 @given(said=st.text(max_size=30))
+@example(said="²")  # a digit to Unicode, and no number
 def test_any_retry_after(said: str) -> None:
     seconds = told({"retry-after": said, "date": said})
     assert seconds is None or seconds >= 0

@@ -189,8 +189,9 @@ def test_who_is_who(tmp_path: Path) -> None:
     assert store.watermark == 1
     assert (store.identify("123"), store.identify("000456"), store.identify("8")) == (7, 8, 8)
     assert (store.identifier(7), store.identifier(99)) == ("000123", "99")
-    with pytest.raises(BadRequest, match="the nearest is '000123'"):
-        store.identify("00124")
+    for stranger in ("00124", "²", "9" * 5000):
+        with pytest.raises(BadRequest, match="the nearest is '000"):
+            store.identify(stranger)
     (row,) = store.subjects(END).to_pylist()
     assert (row["subject_id"], row["identifier"], row["events"], row["signals"]) == (7, "000123", 1, 0)
     assert store.subjects(0).num_rows == 0

@@ -56,7 +56,7 @@ def test_secrets_come_from_the_environment_only_and_are_masked(tmp_path: Path) -
     assert rows["site.identity_key"] == "(set)"
 
 
-@pytest.mark.parametrize("value", ["x", "1.5", ""])
+@pytest.mark.parametrize("value", ["x", "1.5", "", "²", "9" * 5000])
 def test_a_value_of_the_wrong_type_is_refused(value: str) -> None:
     with pytest.raises(BadRequest, match="whole number"):
         load({"CLINICAL_JEPA_WEB_PORT": value})
