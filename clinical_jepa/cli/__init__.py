@@ -26,7 +26,8 @@ def main() -> None:
     except SystemExit as end:  # typer makes one of Ctrl-C, and says nothing
         if end.code == 130:
             print(
-                "clinical-jepa: stopped; what was committed is kept, and the same command goes on from there",
+                "clinical-jepa: stopped; what was committed is kept: "
+                "the same command goes on from there, or says what is in its way",
                 file=sys.stderr,
             )
         raise

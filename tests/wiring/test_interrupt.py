@@ -18,12 +18,15 @@ def test_ctrl_c_says_that_what_was_committed_is_kept(tmp_path: Path) -> None:
     many = ("simulate", str(tmp_path), "--subjects", "0", "--records-only", "8000", "--hours", "12")
     process = subprocess.Popen(["env", "--default-signal", *PROGRAM, *many], stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 120
-    while not any(file.stat().st_size for file in tmp_path.glob("ward/fhir/*")):
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
+    try:
+        while not any(file.stat().st_size for file in tmp_path.glob("ward/fhir/*")):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()  # who was not heard would go on for minutes
     assert process.returncode == 130
     assert "what was committed is kept" in said
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -158,8 +159,14 @@ def test_a_bomb_is_refused_before_memory_is_asked_for(
         setattr(made, name, value)
     made.save_as(tmp_path / "bomb.dcm")
     monkeypatch.setattr(DecoderProcess, "decode", lambda *_, **__: pytest.fail("it was decoded"))
-    (batch,) = reader.read(tmp_path / "bomb.dcm", ReadContext(root=tmp_path))
+    tracemalloc.start()
+    try:
+        (batch,) = reader.read(tmp_path / "bomb.dcm", ReadContext(root=tmp_path))
+        asked = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert [r.reason for r in batch.rejections] == ["unreadable"]
+    assert asked < 64 << 20
 
 
 def test_a_deflated_bomb_is_refused_before_it_is_inflated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
